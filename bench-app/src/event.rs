@@ -1,0 +1,284 @@
+//! What bench-app says on its standard output: one frame a line, `@sifbench <len> <crc32> <json>`.
+//!
+//! Launchers mix, cut and prefix the output of ranks. Length and checksum tell a damaged frame from a missing one; text
+//! that is no frame passes by unharmed. Frames stay under [`FRAME_MAX`] bytes and are written only between visits.
+//! After `MPI_Init` only rank 0 *of its own world* speaks, so N hellos are N singletons.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::{Bytes, Kernel};
+
+/// Version of this contract. bench-app states it in [`Boot`] and [`Hello`]; the harness refuses another.
+pub const PROTOCOL: u32 = 1;
+/// Longest frame, newline included: what pipes pass on unbroken.
+pub const FRAME_MAX: usize = 4096;
+/// Batches in one [`Measurement`] frame: 20 digits each still fit.
+pub const BATCHES_PER_FRAME: usize = 160;
+
+const MARK: &str = "@sifbench ";
+
+/// Everything bench-app can say, in the order in which it says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// Before `MPI_Init` (some failures never return from it): launcher ranks below 16.
+    Boot(Boot),
+    /// After `MPI_Init`: rank 0 of its own world.
+    Hello(Hello),
+    /// What the ranks found around them.
+    Facts(Facts),
+    /// A visit begins: a hang is then known by its kernel and size.
+    Begin(Begin),
+    /// Batches of a visit that has ended.
+    Measurement(Measurement),
+    /// A payload arrived changed; nothing measured afterwards would mean anything.
+    WrongData(WrongData),
+    /// An MPI call failed; bench-app then aborts its world.
+    Failed(Failed),
+    /// All was measured and said.
+    Done(Done),
+}
+
+/// A rank that has not called `MPI_Init` yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boot {
+    /// [`PROTOCOL`] of the binary.
+    pub protocol: u32,
+    /// Rank according to the launcher's environment, where it says.
+    pub launcher_rank: Option<u32>,
+    /// World size according to the launcher's environment, where it says.
+    pub launcher_size: Option<u32>,
+    /// Process id as the rank sees it.
+    pub pid: u32,
+}
+
+/// A world that has formed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`] of the binary.
+    pub protocol: u32,
+    /// bench-app's version.
+    pub version: String,
+    /// Size of `MPI_COMM_WORLD`.
+    pub world: u32,
+    /// World size according to the launcher's environment: larger than `world` proves singletons.
+    pub launcher_size: Option<u32>,
+    /// `MPI_Get_library_version`, first line: the library as loaded.
+    pub library: String,
+    /// Duration of `MPI_Init` on this rank, ns.
+    pub init_ns: u64,
+}
+
+/// One rank's surroundings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RankFacts {
+    /// Rank in `MPI_COMM_WORLD`.
+    pub rank: u32,
+    /// Host name.
+    pub host: String,
+    /// Process id as the rank sees it.
+    pub pid: u32,
+    /// Inode of `/proc/self/ns/user`.
+    pub user_ns: u64,
+    /// Inode of `/proc/self/ns/ipc`.
+    pub ipc_ns: u64,
+    /// Device number of `/dev/shm`: equal on ranks that can share memory there.
+    pub shm_dev: u64,
+    /// CPUs the rank may run on (`Cpus_allowed_list`), for instance `0-1`.
+    pub cpus: String,
+}
+
+/// The facts of all ranks: rank 0's, and those of the ranks that differ from it in more than rank and pid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Ranks in the world.
+    pub ranks: u32,
+    /// Rank 0.
+    pub first: RankFacts,
+    /// Ranks that differ from rank 0, by rank, as many as a frame holds.
+    pub differing: Vec<RankFacts>,
+    /// Ranks that differ and found no room in the frame.
+    pub omitted: u32,
+}
+
+/// The visit that begins now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begin {
+    /// What is measured.
+    pub kernel: Kernel,
+    /// The message size.
+    pub bytes: Bytes,
+    /// Visit of this cell, from 0.
+    pub visit: u32,
+}
+
+/// Raw batches of one visit, warm-up left out. A long visit takes several frames.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// What was measured.
+    pub kernel: Kernel,
+    /// The message size.
+    pub bytes: Bytes,
+    /// Visit of this cell, from 0.
+    pub visit: u32,
+    /// Repetitions in each batch.
+    pub k: u32,
+    /// Batches discarded as warm-up before the first.
+    pub discarded: u32,
+    /// Index of `ns[0]` among the visit's kept batches.
+    pub first: u32,
+    /// Duration of each batch, ns, in time order.
+    pub ns: Vec<u64>,
+}
+
+/// The first byte that was not what had been sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrongData {
+    /// What was checked.
+    pub kernel: Kernel,
+    /// The message size.
+    pub bytes: Bytes,
+    /// The rank that saw it.
+    pub rank: u32,
+    /// Offset of the byte (allreduce: of the element) in the message.
+    pub at: u64,
+}
+
+/// An MPI call that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// The rank that saw it.
+    pub rank: u32,
+    /// Which call, and the library's words for its error class.
+    pub message: String,
+}
+
+/// The end of a complete run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Visits made, over all cells.
+    pub visits: u32,
+    /// From hello to done, ns.
+    pub wall_ns: u64,
+}
+
+/// The frame of `event`, newline included.
+#[must_use]
+pub fn encode(event: &Event) -> String {
+    let json = serde_json::to_string(event).unwrap_or_else(|error| unreachable!("events are plain data: {error}"));
+    format!("{MARK}{} {:08x} {json}\n", json.len(), crc32fast::hash(json.as_bytes()))
+}
+
+/// What a line of a launch's standard output turned out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decoded {
+    /// A whole frame. `before` is text that some launcher or library put on the same line.
+    Event {
+        /// The event.
+        event: Box<Event>,
+        /// Foreign text before the frame, mostly empty.
+        before: String,
+    },
+    /// No frame: somebody else's words.
+    Text,
+    /// A frame that is cut, mixed or of another protocol: why.
+    Garbled(String),
+}
+
+/// Reads one line, without its newline.
+#[must_use]
+pub fn decode(line: &str) -> Decoded {
+    let Some(at) = line.find(MARK) else { return Decoded::Text };
+    let (before, frame) = line.split_at(at);
+    match parse(&frame[MARK.len()..]) {
+        Ok(event) => Decoded::Event { event: Box::new(event), before: before.to_owned() },
+        Err(why) => Decoded::Garbled(why),
+    }
+}
+
+fn parse(frame: &str) -> Result<Event, String> {
+    let mut parts = frame.splitn(3, ' ');
+    let (Some(len), Some(crc), Some(json)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err("frame without length, checksum and body".into());
+    };
+    let len: usize = len.parse().map_err(|_| format!("`{len}` is no frame length"))?;
+    let json = json.trim_end_matches('\r');
+    if json.len() != len {
+        return Err(format!("frame of {} bytes announced as {len}", json.len()));
+    }
+    let crc = u32::from_str_radix(crc, 16).map_err(|_| format!("`{crc}` is no checksum"))?;
+    if crc32fast::hash(json.as_bytes()) != crc {
+        return Err("checksum differs".into());
+    }
+    serde_json::from_str(json).map_err(|error| format!("unknown event: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_assert_ne, prop_oneof, proptest};
+
+    use super::*;
+
+    fn events() -> impl Strategy<Value = Event> {
+        let measurement = (0..3_usize, any::<u32>(), proptest::collection::vec(any::<u64>(), 0..=BATCHES_PER_FRAME))
+            .prop_map(|(kernel, visit, ns)| {
+                let (kernel, bytes) = (Kernel::ALL[kernel], Bytes(u64::from(visit)));
+                Event::Measurement(Measurement { kernel, bytes, visit, k: visit, discarded: 2, first: 0, ns })
+            });
+        let hello = ("\\PC{0,200}", any::<u32>(), any::<u64>()).prop_map(|(library, world, init_ns)| {
+            let (version, launcher_size) = ("0.1.0".into(), Some(world));
+            Event::Hello(Hello { protocol: PROTOCOL, version, world, launcher_size, library, init_ns })
+        });
+        let failed = ("\\PC{0,300}", any::<u32>()).prop_map(|(message, rank)| Event::Failed(Failed { rank, message }));
+        prop_oneof![measurement, hello, failed]
+    }
+
+    fn decode_event(line: &str) -> Option<Event> {
+        match decode(line) {
+            Decoded::Event { event, .. } => Some(*event),
+            Decoded::Text | Decoded::Garbled(_) => None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn frames_round_trip(event in events()) {
+            let line = encode(&event);
+            prop_assert!(line.len() <= FRAME_MAX, "{} bytes", line.len());
+            prop_assert_eq!(line.matches('\n').count(), 1);
+            prop_assert_eq!(decode_event(line.trim_end_matches('\n')), Some(event));
+        }
+
+        #[test]
+        fn foreign_text_before_a_frame_is_kept_apart(event in events(), text in "[a-z0-9 .:,-]{0,80}") {
+            let line = format!("{text}{}", encode(&event).trim_end());
+            prop_assert_eq!(decode(&line), Decoded::Event { event: Box::new(event), before: text });
+        }
+
+        #[test]
+        fn a_cut_frame_is_garbled(event in events(), cut in 0.0..1.0_f64) {
+            let line = encode(&event);
+            let body = line.trim_end_matches('\n');
+            let mut at = MARK.len() + ((body.len() - MARK.len()) as f64 * cut) as usize;
+            while !body.is_char_boundary(at) { at -= 1; }
+            let garbled = matches!(decode(&body[..at]), Decoded::Garbled(_));
+            prop_assert!(garbled, "{}", &body[..at]);
+        }
+
+        #[test]
+        fn a_changed_byte_never_passes_as_the_same_event(event in events(), at in any::<proptest::sample::Index>()) {
+            let line = encode(&event);
+            let mut bytes = line.trim_end().as_bytes().to_vec();
+            let at = MARK.len() + at.index(bytes.len() - MARK.len());
+            bytes[at] ^= 1;
+            if let Ok(text) = std::str::from_utf8(&bytes) {
+                prop_assert_ne!(decode_event(text), Some(event));
+            }
+        }
+
+        #[test]
+        fn text_without_the_mark_is_nobodys_frame(text in "[^@]{0,200}") {
+            prop_assert_eq!(decode(&text), Decoded::Text);
+        }
+    }
+}

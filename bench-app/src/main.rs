@@ -1,0 +1,2 @@
+//! Measures; see the library for the contract.
+fn main() {}

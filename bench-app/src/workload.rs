@@ -1,0 +1,237 @@
+//! What one launch is asked to measure, as data and as bench-app's arguments.
+//!
+//! Parameters travel by argv alone: environments are filtered on the way into containers and across nodes.
+
+use std::{num::NonZeroU32, str::FromStr};
+
+use clap::{Parser, ValueEnum};
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::{Bytes, Kernel};
+
+/// One kernel at one message size, with K fixed before the experiment so that it is equal in all modes.
+///
+/// Written `KERNEL@BYTES:K`, for instance `latency@8:200`. By hand `KERNEL@` and `:K` may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Cell {
+    /// What is measured.
+    pub kernel: Kernel,
+    /// The message size.
+    pub bytes: Bytes,
+    /// Repetitions in a batch (round trips, windows, calls).
+    pub k: NonZeroU32,
+}
+
+/// The order of the cells within a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// A new seeded permutation each round, the same on every rank: neighbours do not favour each other.
+    Shuffled,
+    /// By size: a launch that is meant to find where a mode hangs keeps everything below that size.
+    Ascending,
+}
+
+/// All that one launch measures.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Workload {
+    /// Cells, each visited once a round.
+    pub cells: Vec<Cell>,
+    /// Rounds, hence visits a cell.
+    pub rounds: NonZeroU32,
+    /// Time for which batches are taken in one visit, in milliseconds (at least three batches are).
+    pub visit_ms: u32,
+    /// Order within a round.
+    pub order: Order,
+    /// Seed of that order.
+    pub seed: u64,
+}
+
+impl Workload {
+    /// bench-app's arguments for this workload; [`Args::workload`] reads them back.
+    #[must_use]
+    pub fn to_args(&self) -> Vec<String> {
+        let mut args: Vec<String> = self.cells.iter().flat_map(|cell| ["--size".into(), cell.to_string()]).collect();
+        args.extend(["--rounds".into(), self.rounds.to_string(), "--visit-ms".into(), self.visit_ms.to_string()]);
+        let order = match self.order {
+            Order::Shuffled => "shuffled",
+            Order::Ascending => "ascending",
+        };
+        args.extend(["--order".into(), order.into(), "--seed".into(), self.seed.to_string()]);
+        args
+    }
+
+    /// The cells of round `round` (from 0) in the order they are visited: a pure function, so that all ranks agree.
+    #[must_use]
+    pub fn round(&self, round: u32) -> Vec<Cell> {
+        let mut cells = self.cells.clone();
+        match self.order {
+            Order::Ascending => cells.sort_by_key(|cell| (cell.bytes, cell.kernel)),
+            Order::Shuffled => {
+                let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+                rng.set_stream(u64::from(round));
+                cells.shuffle(&mut rng);
+            }
+        }
+        cells
+    }
+}
+
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}:{}", self.kernel, self.bytes.0, self.k)
+    }
+}
+
+/// A `--size` value before the kernels are known: `[KERNEL@]BYTES[:K]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SizeArg {
+    kernel: Option<Kernel>,
+    bytes: Bytes,
+    k: Option<NonZeroU32>,
+}
+
+impl FromStr for SizeArg {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let (kernel, rest) = match s.split_once('@') {
+            Some((kernel, rest)) => (Some(kernel.parse()?), rest),
+            None => (None, s),
+        };
+        let (bytes, k) = match rest.split_once(':') {
+            Some((bytes, k)) => {
+                let k = k.parse().map_err(|_| format!("`{k}` in `{s}` is not a K; hint: a positive whole number"))?;
+                (bytes, Some(k))
+            }
+            None => (rest, None),
+        };
+        Ok(SizeArg { kernel, bytes: bytes.parse()?, k })
+    }
+}
+
+/// Measure MPI latency, bandwidth and allreduce, by batches that are kept, not averaged.
+///
+/// Start it under any launcher with two or more ranks. Results are lines that begin with `@sifbench`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bench-app",
+    version,
+    after_help = "Examples:\n  \
+        mpirun -np 2 bench-app\n  \
+        mpirun -np 2 bench-app --kernel latency --size 8 --size 4Mi:1\n  \
+        mpirun -np 4 bench-app --size latency@8:200 --size allreduce@1Ki:100 --rounds 10"
+)]
+pub struct Args {
+    /// Kernels that sizes without a kernel of their own apply to [default: latency,bandwidth,allreduce]
+    #[arg(long, value_delimiter = ',')]
+    kernel: Vec<Kernel>,
+    /// A message size as [KERNEL@]BYTES[:K]; K is the number of repetitions in a batch (may be repeated)
+    #[arg(long, value_name = "SIZE", default_values = ["8", "1Ki", "64Ki", "1Mi"])]
+    size: Vec<SizeArg>,
+    /// Visits a cell
+    #[arg(long, default_value = "3")]
+    rounds: NonZeroU32,
+    /// Time for batches in one visit, in milliseconds
+    #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    visit_ms: u32,
+    /// Order of the cells in a round
+    #[arg(long, value_enum, default_value = "shuffled")]
+    order: Order,
+    /// Seed of that order
+    #[arg(long, default_value = "1")]
+    seed: u64,
+}
+
+impl Args {
+    /// The workload these arguments ask for.
+    ///
+    /// # Errors
+    /// A cell that its kernel cannot run, or that is asked for twice.
+    pub fn workload(&self) -> Result<Workload, String> {
+        let all = if self.kernel.is_empty() { &Kernel::ALL[..] } else { &self.kernel[..] };
+        let mut cells: Vec<Cell> = Vec::new();
+        for size in &self.size {
+            let one = size.kernel.map(|kernel| [kernel]);
+            for &kernel in one.as_ref().map_or(all, |kernel| &kernel[..]) {
+                let bytes = size.bytes;
+                kernel.check(bytes).map_err(|why| format!("--size {kernel}@{}: {why}", bytes.0))?;
+                if cells.iter().any(|cell| cell.kernel == kernel && cell.bytes == bytes) {
+                    return Err(format!("--size {kernel}@{}: given twice", bytes.0));
+                }
+                let k = size.k.or(NonZeroU32::new(kernel.default_k(bytes))).unwrap_or(NonZeroU32::MIN);
+                cells.push(Cell { kernel, bytes, k });
+            }
+        }
+        Ok(Workload { cells, rounds: self.rounds, visit_ms: self.visit_ms, order: self.order, seed: self.seed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
+
+    use super::*;
+
+    fn parse(args: &[String]) -> Result<Workload, String> {
+        let argv = std::iter::once("bench-app".to_owned()).chain(args.iter().cloned());
+        Args::try_parse_from(argv).map_err(|e| e.to_string())?.workload()
+    }
+
+    fn workloads() -> impl Strategy<Value = Workload> {
+        let cell = (0..3_usize, 1..4096_u64, 1..1000_u32).prop_map(|(kernel, units, k)| Cell {
+            kernel: Kernel::ALL[kernel],
+            bytes: Bytes(units * 8),
+            k: NonZeroU32::new(k).unwrap(),
+        });
+        let cells = proptest::collection::vec(cell, 1..20).prop_map(|mut cells| {
+            let mut seen = std::collections::HashSet::new();
+            cells.retain(|c| seen.insert((c.kernel, c.bytes)));
+            cells
+        });
+        let order = prop_oneof![Just(Order::Shuffled), Just(Order::Ascending)];
+        (cells, 1..100_u32, 1..1000_u32, order, any::<u64>()).prop_map(|(cells, rounds, visit_ms, order, seed)| {
+            Workload { cells, rounds: NonZeroU32::new(rounds).unwrap(), visit_ms, order, seed }
+        })
+    }
+    use proptest::prelude::Just;
+
+    proptest! {
+        #[test]
+        fn arguments_round_trip(workload in workloads()) {
+            prop_assert_eq!(parse(&workload.to_args()).unwrap(), workload);
+        }
+
+        #[test]
+        fn every_round_visits_every_cell_once(workload in workloads(), round in 0..50_u32) {
+            let mut visited = workload.round(round);
+            let mut cells = workload.cells.clone();
+            visited.sort();
+            cells.sort();
+            prop_assert_eq!(visited, cells);
+        }
+    }
+
+    #[test]
+    fn sizes_apply_to_the_named_kernels() {
+        let args = ["--kernel", "latency,bandwidth", "--size", "8", "--size", "allreduce@16:3"].map(String::from);
+        let cells: Vec<_> = parse(&args).unwrap().cells.iter().map(ToString::to_string).collect();
+        assert_eq!(cells, ["latency@8:200", "bandwidth@8:7", "allreduce@16:3"]);
+    }
+
+    #[test]
+    fn impossible_cells_are_named() {
+        let check = |args: &[&str], expected: &str| {
+            let args: Vec<_> = args.iter().map(|s| (*s).to_owned()).collect();
+            let error = parse(&args).unwrap_err();
+            assert!(error.contains(expected), "{args:?}: {error}");
+        };
+        check(&["--size", "bandwidth@0"], "bandwidth@0: bandwidth of empty messages");
+        check(&["--size", "allreduce@12"], "multiple of 8");
+        check(&["--size", "latency@8", "--size", "latency@8"], "given twice");
+        check(&["--size", "jitter@8"], "unknown kernel `jitter`");
+        check(&["--size", "8:0"], "is not a K");
+    }
+}

@@ -1,0 +1,1 @@
+//! The harness: everything behind the binary `sifbench`.
