@@ -1,1 +1,3 @@
 //! The harness: everything behind the binary `sifbench`.
+
+pub mod command;
