@@ -1,3 +1,7 @@
 //! The harness: everything behind the binary `sifbench`.
 
+pub mod case;
 pub mod command;
+pub mod id;
+pub mod plan;
+pub mod record;

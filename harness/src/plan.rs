@@ -1,0 +1,114 @@
+//! The order of launches, and which cells are still worth launching: pure functions of the design and of what happened.
+
+use bench_app::{Cell, Workload, workload::Order};
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    case::Case,
+    record::{Design, Outcome, Purpose, Record},
+};
+
+/// One planned launch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Launch<'a> {
+    /// What is launched.
+    pub case: &'a Case,
+    /// Why.
+    pub purpose: Purpose,
+    /// The block; 0 for discovery, one past the last for probes.
+    pub block: u32,
+    /// Place in the block, from 0.
+    pub slot: u32,
+}
+
+/// The launches of block `block`: discovery for 0, an analysed block for `1..=design.blocks`, the probes after that.
+///
+/// An analysed block holds every case once, and the baseline twice, in an order drawn from the design's seed and the
+/// block's number: never one mode after the other.
+#[must_use]
+pub fn block(design: &Design, block: u32) -> Vec<Launch<'_>> {
+    let planned: Vec<(&Case, Purpose)> = if block == 0 {
+        design.cases.iter().map(|case| (case, Purpose::Discovery)).collect()
+    } else if block <= design.blocks {
+        let twin = design.cases.first().map(|case| (case, Purpose::MeasureTwin));
+        let mut launches: Vec<_> = design.cases.iter().map(|case| (case, Purpose::Measure)).chain(twin).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(design.seed);
+        rng.set_stream(u64::from(block));
+        launches.shuffle(&mut rng);
+        launches
+    } else {
+        design.probes.iter().map(|case| (case, Purpose::Probe)).collect()
+    };
+    planned.into_iter().zip(0..).map(|((case, purpose), slot)| Launch { case, purpose, block, slot }).collect()
+}
+
+/// The workload of a launch: the case's, restricted to `cells`, in an order that suits its purpose.
+///
+/// Launches that may hang go by size, so that everything below the size that hangs is kept. Analysed launches of one
+/// block share their seed: the order of sizes then differs between blocks and not between modes.
+#[must_use]
+pub fn workload(launch: &Launch<'_>, cells: Vec<Cell>, seed: u64) -> Workload {
+    let order = match launch.purpose {
+        Purpose::Discovery | Purpose::Recheck | Purpose::Probe => Order::Ascending,
+        Purpose::Measure | Purpose::MeasureTwin => Order::Shuffled,
+    };
+    let seed = seed.wrapping_add(u64::from(launch.block));
+    Workload { cells, order, seed, ..launch.case.workload.clone() }
+}
+
+/// A cell that is not launched any more, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retired {
+    /// The cell.
+    pub cell: Cell,
+    /// What happened to it; `Skipped` where a smaller size hung and this one was not tried.
+    pub outcome: Outcome,
+}
+
+/// The cells of `case` that its rechecks confirmed to fail, from the records of a run.
+///
+/// A failure in any launch is only a suspicion (a starved machine looks like a hang): the recheck of the suspected
+/// cells, alone, decides.
+#[must_use]
+pub fn retired(case: &Case, records: &[Record]) -> Vec<Retired> {
+    let id = case.id();
+    let mut retired: Vec<Retired> = Vec::new();
+    for record in records.iter().filter(|r| r.case == id && r.purpose == Purpose::Recheck) {
+        for cell in &record.cells {
+            let known = retired.iter().any(|r| r.cell == *cell);
+            if let (false, Some(outcome)) = (known, verdict(*cell, &record.outcome)) {
+                retired.push(Retired { cell: *cell, outcome });
+            }
+        }
+    }
+    retired
+}
+
+/// What the outcome of a recheck means for one of its cells: nothing, or the end.
+fn verdict(cell: Cell, outcome: &Outcome) -> Option<Outcome> {
+    match (outcome, outcome.at()) {
+        (Outcome::Completed | Outcome::Interrupted, _) => None,
+        (_, None) => Some(outcome.clone()),
+        (_, Some((kernel, bytes))) if (kernel, bytes) == (cell.kernel, cell.bytes) => Some(outcome.clone()),
+        (_, Some((kernel, bytes))) if kernel == cell.kernel && bytes < cell.bytes => {
+            Some(Outcome::Skipped { reason: format!("{outcome}") })
+        }
+        (_, Some(_)) => None,
+    }
+}
+
+/// The cells of `case` that are still launched.
+#[must_use]
+pub fn remaining(case: &Case, records: &[Record]) -> Vec<Cell> {
+    let gone = retired(case, records);
+    case.workload.cells.iter().copied().filter(|cell| gone.iter().all(|r| r.cell != *cell)).collect()
+}
+
+/// The cells that `record` gives reason to doubt, to be rechecked alone; none where it ended well.
+///
+/// Where the failing cell is known these are that cell and the larger ones of its kernel, else all that were asked for.
+#[must_use]
+pub fn suspects(record: &Record) -> Vec<Cell> {
+    record.cells.iter().copied().filter(|cell| verdict(*cell, &record.outcome).is_some()).collect()
+}

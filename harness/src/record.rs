@@ -1,0 +1,308 @@
+//! What is kept of a run: its manifest, its design, one record an attempt, one sample a batch.
+//!
+//! Readers ignore fields they do not know; [`SCHEMA`] changes when a known field changes its meaning.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use bench_app::{
+    Bytes, Cell, Kernel,
+    event::{Begin, Facts, Hello, WrongData},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    case::Case,
+    command::CommandSpec,
+    id::{AttemptId, CaseId, Sha256, SiteId},
+};
+
+/// Version of everything under a run's directory.
+pub const SCHEMA: u32 = 1;
+
+/// `manifest.json`: where, when, with what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Version of sifbench.
+    pub tool: String,
+    /// The measuring place.
+    pub site: SiteId,
+    /// Start, RFC 3339 in UTC, whole seconds.
+    pub started: String,
+    /// Digest of `design.json`.
+    pub design: Sha256,
+    /// Facts of the host, by name (`cpu`, `cores`, `kernel`, `apptainer`, ..), as text.
+    pub facts: BTreeMap<String, String>,
+    /// Files that were run, with their digests.
+    pub files: Vec<FileFact>,
+    /// Where each setting came from: flag, environment, campaign, site or built-in.
+    pub origins: BTreeMap<String, String>,
+}
+
+/// A file that was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFact {
+    /// What it is: `image 4.1.8`, `bench-app`, ..
+    pub name: String,
+    /// Where it lay.
+    pub path: PathBuf,
+    /// Its digest.
+    pub sha256: Sha256,
+}
+
+/// `design.json`: everything decided before the first launch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Design {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Name of the campaign.
+    pub campaign: String,
+    /// Seed of the order of launches.
+    pub seed: u64,
+    /// Analysed blocks. Block 0 comes before them and is not analysed.
+    pub blocks: u32,
+    /// Cases of every block. The first is the baseline, which is launched twice a block.
+    pub cases: Vec<Case>,
+    /// Cases tried once for their outcome, outside the blocks.
+    pub probes: Vec<Case>,
+    /// Deadlines of every launch.
+    pub limits: Limits,
+}
+
+/// Deadlines of a launch, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// From the start to the first hello.
+    pub hello_s: f64,
+    /// Longest silence between two frames.
+    pub silence_s: f64,
+    /// The whole launch.
+    pub total_s: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { hello_s: 30.0, silence_s: 10.0, total_s: 300.0 }
+    }
+}
+
+/// Why a launch is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Block 0: finds cells that hang or fail. Not analysed.
+    Discovery,
+    /// A cell that hung or failed, once more and alone: a starved machine looks like a hang. Not analysed.
+    Recheck,
+    /// A block: analysed.
+    Measure,
+    /// The baseline once more in the same block: the permanent A/A pair.
+    MeasureTwin,
+    /// Tried once for its outcome. Not analysed.
+    Probe,
+}
+
+/// One line of `attempts.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its number in the run.
+    pub attempt: AttemptId,
+    /// What was launched.
+    pub case: CaseId,
+    /// Why.
+    pub purpose: Purpose,
+    /// The block, from 1 for analysed ones.
+    pub block: u32,
+    /// Place in the block, from 0: the order in which launches were really made.
+    pub slot: u32,
+    /// The command, as executed.
+    pub command: CommandSpec,
+    /// The cells asked for: fewer than the case's where some have been retired.
+    pub cells: Vec<Cell>,
+    /// Start, RFC 3339 in UTC, whole milliseconds.
+    pub started: String,
+    /// Duration of the whole launch, ns.
+    pub wall_ns: u64,
+    /// From the start to hello, ns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hello_ns: Option<u64>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The world as it formed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hello: Option<Hello>,
+    /// What its ranks found around them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Facts>,
+    /// First meaningful lines that were not frames, standard error before standard output.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<String>,
+    /// What had to be cleared away after it, in words; nothing for a clean end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub swept: Vec<String>,
+    /// Where its rows lie in `samples.csv`.
+    pub samples: SampleRange,
+}
+
+/// Rows of one attempt in `samples.csv`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleRange {
+    /// Byte offset of the first row.
+    pub offset: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Digest of those bytes.
+    pub sha256: Sha256,
+}
+
+/// How an attempt ended. A hang is a result, not an error of the harness.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Every cell was measured.
+    Completed,
+    /// The ranks did not find each other: worlds of `seen` instead of `expected` ranks.
+    Singletons {
+        /// Ranks asked for.
+        expected: u32,
+        /// Size of the worlds that formed.
+        seen: u32,
+    },
+    /// A deadline passed.
+    TimedOut {
+        /// Which.
+        phase: Phase,
+        /// The visit during which it passed.
+        last: Option<Begin>,
+    },
+    /// The launcher ended with an exit code before everything was measured.
+    Exited {
+        /// The code.
+        code: i32,
+        /// The visit during which it ended.
+        last: Option<Begin>,
+    },
+    /// The launcher ended by a signal.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+        /// The visit during which it ended.
+        last: Option<Begin>,
+    },
+    /// Nothing could be started.
+    NotStarted {
+        /// Why.
+        reason: String,
+    },
+    /// A payload arrived changed.
+    WrongData(WrongData),
+    /// A frame was cut or mixed.
+    Garbled {
+        /// The line.
+        line: String,
+    },
+    /// This combination cannot exist here.
+    Unsupported {
+        /// Why.
+        reason: String,
+    },
+    /// Not tried.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// The user stopped the run during this launch: it is made again on resume.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The cell at which it happened, where that is known.
+    #[must_use]
+    pub fn at(&self) -> Option<(Kernel, Bytes)> {
+        match self {
+            Outcome::TimedOut { last, .. } | Outcome::Exited { last, .. } | Outcome::Signaled { last, .. } => {
+                last.map(|begin| (begin.kernel, begin.bytes))
+            }
+            Outcome::WrongData(wrong) => Some((wrong.kernel, wrong.bytes)),
+            Outcome::Completed
+            | Outcome::Singletons { .. }
+            | Outcome::NotStarted { .. }
+            | Outcome::Garbled { .. }
+            | Outcome::Unsupported { .. }
+            | Outcome::Skipped { .. }
+            | Outcome::Interrupted => None,
+        }
+    }
+}
+
+/// In a table's words: `hang at latency 4 MiB`, `2 singletons`, `exit code 1`.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Completed => f.write_str("completed")?,
+            Outcome::Singletons { expected, seen: 1 } => write!(f, "{expected} singletons")?,
+            Outcome::Singletons { expected, seen } => write!(f, "worlds of {seen} instead of {expected}")?,
+            Outcome::TimedOut { phase: Phase::Hello, .. } => f.write_str("no start in time")?,
+            Outcome::TimedOut { phase: Phase::Silence, .. } => f.write_str("hang")?,
+            Outcome::TimedOut { phase: Phase::Total, .. } => f.write_str("over time")?,
+            Outcome::Exited { code, .. } => write!(f, "exit code {code}")?,
+            Outcome::Signaled { signal, .. } => write!(f, "killed by signal {signal}")?,
+            Outcome::NotStarted { reason } => write!(f, "not started: {reason}")?,
+            Outcome::WrongData(_) => f.write_str("wrong data")?,
+            Outcome::Garbled { .. } => f.write_str("garbled output")?,
+            Outcome::Unsupported { reason } => write!(f, "unsupported: {reason}")?,
+            Outcome::Skipped { reason } => write!(f, "not tried: {reason}")?,
+            Outcome::Interrupted => f.write_str("interrupted")?,
+        }
+        match self.at() {
+            Some((kernel, bytes)) => write!(f, " at {kernel} {bytes}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The deadline that passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Before hello.
+    Hello,
+    /// Between two frames.
+    Silence,
+    /// Over all.
+    Total,
+}
+
+/// One row of `samples.csv`: one batch, raw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// What was measured.
+    pub kernel: Kernel,
+    /// The message size, bytes.
+    pub bytes: Bytes,
+    /// Visit of the cell within the launch, from 0.
+    pub visit: u32,
+    /// Batch within the visit, from 0, warm-up not counted.
+    pub batch: u32,
+    /// Repetitions in the batch.
+    pub k: u32,
+    /// Duration of the batch, ns.
+    pub ns: u64,
+}
+
+impl Sample {
+    /// The batch as the figure that is reported: half round trip or call in ns, or bytes per second.
+    #[must_use]
+    pub fn figure(&self) -> f64 {
+        let per_repetition = self.ns as f64 / f64::from(self.k);
+        match self.kernel {
+            Kernel::Latency => per_repetition / 2.0,
+            Kernel::Allreduce => per_repetition,
+            Kernel::Bandwidth => (bench_app::kernel::WINDOW as u64 * self.bytes.0) as f64 / (per_repetition * 1e-9),
+        }
+    }
+}
