@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod command;
+pub mod compose;
 pub mod id;
 pub mod plan;
 pub mod record;

@@ -112,3 +112,68 @@ pub fn remaining(case: &Case, records: &[Record]) -> Vec<Cell> {
 pub fn suspects(record: &Record) -> Vec<Cell> {
     record.cells.iter().copied().filter(|cell| verdict(*cell, &record.outcome).is_some()).collect()
 }
+
+/// What is to be done next: a launch with the cells it is restricted to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step<'a> {
+    /// The launch.
+    pub launch: Launch<'a>,
+    /// The cells it measures, never empty.
+    pub cells: Vec<Cell>,
+}
+
+/// The next launch of a run of which `records` have been made; none when it is complete.
+///
+/// The whole state of a run is in its records: resuming one is asking again.
+#[must_use]
+pub fn next<'a>(design: &'a Design, records: &[Record]) -> Option<Step<'a>> {
+    let blocks = 0..=design.blocks + 1;
+    blocks.flat_map(|number| block(design, number)).find_map(|launch| pending(launch, records))
+}
+
+/// What is still to be done of one planned launch.
+fn pending<'a>(launch: Launch<'a>, records: &[Record]) -> Option<Step<'a>> {
+    let case = launch.case.id();
+    let here = |r: &&Record| {
+        (&r.case, r.block, r.slot) == (&case, launch.block, launch.slot) && r.outcome != Outcome::Interrupted
+    };
+    let (rechecks, made): (Vec<&Record>, Vec<&Record>) =
+        records.iter().filter(here).partition(|r| r.purpose == Purpose::Recheck);
+    let remaining = remaining(launch.case, records);
+    let step = |launch: Launch<'a>, cells: Vec<Cell>| (!cells.is_empty()).then_some(Step { launch, cells });
+
+    if made.is_empty() {
+        return step(launch, remaining);
+    }
+    let unchecked = made.iter().find_map(|record| {
+        let checked = rechecks.iter().any(|recheck| recheck.attempt > record.attempt);
+        let doubtful: Vec<Cell> = suspects(record).into_iter().filter(|cell| remaining.contains(cell)).collect();
+        (!checked && !doubtful.is_empty()).then_some(doubtful)
+    });
+    if let Some(cells) = unchecked {
+        return step(Launch { purpose: Purpose::Recheck, ..launch }, cells);
+    }
+    match launch.purpose {
+        // A hang leaves the larger cells of the other kernels untried.
+        Purpose::Discovery | Purpose::Probe => {
+            let tried = |cell: &Cell| made.iter().chain(&rechecks).any(|record| was_tried(record, *cell));
+            step(launch, remaining.into_iter().filter(|cell| !tried(cell)).collect())
+        }
+        Purpose::Measure | Purpose::MeasureTwin | Purpose::Recheck => None,
+    }
+}
+
+/// Whether a launch in ascending order got as far as `cell`.
+fn was_tried(record: &Record, cell: Cell) -> bool {
+    let before_the_end = |(kernel, bytes)| (cell.bytes, cell.kernel) <= (bytes, kernel);
+    record.cells.contains(&cell) && record.outcome.at().is_none_or(before_the_end)
+}
+
+/// Launches of a run without failures, for estimates of the time left.
+#[must_use]
+pub fn length(design: &Design) -> usize {
+    (0..=design.blocks + 1).map(|number| block(design, number).len()).sum()
+}
+
+#[cfg(test)]
+mod tests;

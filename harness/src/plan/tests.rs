@@ -1,0 +1,208 @@
+//! Runs played through without processes: a closure decides how each launch ends.
+
+use std::{collections::BTreeMap, num::NonZeroU32};
+
+use bench_app::{Bytes, Kernel, event::Begin};
+
+use super::*;
+use crate::{
+    case::{HostMpi, Implementation, Mpi, Settings, Stack},
+    command::CommandSpec,
+    id::{AttemptId, Sha256},
+    record::{Limits, Phase, SCHEMA, SampleRange},
+};
+
+const MI: u64 = 1 << 20;
+
+fn case(version: &str) -> Case {
+    let mpi = Mpi { implementation: Implementation::OpenMpi, version: version.parse().unwrap() };
+    let cell = |kernel, bytes| Cell { kernel, bytes: Bytes(bytes), k: NonZeroU32::MIN };
+    let cells = [8, MI, 4 * MI, 8 * MI].map(|bytes| cell(Kernel::Latency, bytes)).into_iter();
+    let cells = cells.chain([8, 4 * MI, 8 * MI].map(|bytes| cell(Kernel::Bandwidth, bytes))).collect();
+    Case {
+        stack: Stack::Native { host: HostMpi { mpi, prefix: "/mpi".into() }, app: "/app".into() },
+        workload: Workload { cells, rounds: NonZeroU32::MIN, visit_ms: 5, order: Order::Shuffled, seed: 1 },
+        ranks: 2,
+        settings: Settings::default(),
+    }
+}
+
+fn design(blocks: u32) -> Design {
+    Design {
+        schema: SCHEMA,
+        campaign: "test".into(),
+        seed: 7,
+        blocks,
+        cases: vec![case("4.1.7"), case("4.1.8"), case("5.0.11")],
+        probes: vec![case("5.0.8")],
+        limits: Limits::default(),
+    }
+}
+
+fn record(step: &Step<'_>, attempt: u32, outcome: Outcome) -> Record {
+    Record {
+        attempt: AttemptId(attempt),
+        case: step.launch.case.id(),
+        purpose: step.launch.purpose,
+        block: step.launch.block,
+        slot: step.launch.slot,
+        command: CommandSpec::new("true"),
+        cells: step.cells.clone(),
+        started: "2026-01-01T00:00:00Z".into(),
+        wall_ns: 1,
+        hello_ns: None,
+        outcome,
+        hello: None,
+        facts: None,
+        said: Vec::new(),
+        swept: Vec::new(),
+        samples: SampleRange { offset: 0, bytes: 0, sha256: Sha256::of(b"") },
+    }
+}
+
+/// Plays the run to its end; `fate` sees the step and how often that very step was seen.
+fn play(design: &Design, mut fate: impl FnMut(&Step<'_>) -> Outcome) -> Vec<Record> {
+    let mut records = Vec::new();
+    while let Some(step) = next(design, &records) {
+        assert!(!step.cells.is_empty());
+        let outcome = fate(&step);
+        records.push(record(&step, u32::try_from(records.len()).unwrap() + 1, outcome));
+        assert!(records.len() < 500, "the run does not end");
+    }
+    records
+}
+
+/// Hangs at the smallest of its cells that `hangs` names.
+fn hang(step: &Step<'_>, hangs: impl Fn(&Cell) -> bool) -> Outcome {
+    let mut cells = step.cells.clone();
+    cells.sort_by_key(|cell| (cell.bytes, cell.kernel));
+    match cells.into_iter().find(hangs) {
+        Some(Cell { kernel, bytes, .. }) => {
+            Outcome::TimedOut { phase: Phase::Silence, last: Some(Begin { kernel, bytes, visit: 0 }) }
+        }
+        None => Outcome::Completed,
+    }
+}
+
+fn count(records: &[Record], purpose: Purpose) -> usize {
+    records.iter().filter(|r| r.purpose == purpose).count()
+}
+
+#[test]
+fn a_healthy_run_makes_every_block_and_the_twin() {
+    let design = design(6);
+    let records = play(&design, |_| Outcome::Completed);
+    assert_eq!(records.len(), length(&design));
+    assert_eq!(count(&records, Purpose::Discovery), 3);
+    assert_eq!(count(&records, Purpose::Measure), 18);
+    assert_eq!(count(&records, Purpose::MeasureTwin), 6);
+    assert_eq!(count(&records, Purpose::Probe), 1);
+    let baseline = design.cases[0].id();
+    assert!(records.iter().all(|r| r.purpose != Purpose::MeasureTwin || r.case == baseline));
+}
+
+#[test]
+fn blocks_are_permutations_that_depend_on_the_seed_alone() {
+    let one = design(20);
+    let order = |d: &Design| -> Vec<Vec<(CaseIdText, Purpose)>> {
+        (1..=20).map(|b| block(d, b).iter().map(|l| (l.case.id().to_string(), l.purpose)).collect()).collect()
+    };
+    type CaseIdText = String;
+    assert_eq!(order(&one), order(&one.clone()));
+    assert_ne!(order(&one), order(&Design { seed: 8, ..one.clone() }));
+    let mut first: BTreeMap<_, u32> = BTreeMap::new();
+    for block in order(&one) {
+        *first.entry(block[0].clone()).or_default() += 1;
+        let mut sorted = block.clone();
+        sorted.sort();
+        let mut expected: Vec<_> = one.cases.iter().map(|c| (c.id().to_string(), Purpose::Measure)).collect();
+        expected.push((one.cases[0].id().to_string(), Purpose::MeasureTwin));
+        expected.sort();
+        assert_eq!(sorted, expected);
+    }
+    assert_eq!(first.len(), 4, "over twenty blocks every launch comes first at least once");
+}
+
+#[test]
+fn a_hang_is_rechecked_alone_then_retired_with_the_larger_sizes_and_nothing_else() {
+    let design = design(2);
+    let sick = design.cases[1].id();
+    let records = play(&design, |step| {
+        let is_sick = step.launch.case.id() == sick;
+        hang(step, |cell| is_sick && cell.bytes.0 >= 4 * MI)
+    });
+    let of_sick: Vec<_> = records.iter().filter(|r| r.case == sick).collect();
+    // Discovery hangs in latency; recheck; discovery of what is left hangs in bandwidth; recheck.
+    let purposes: Vec<_> = of_sick.iter().take(4).map(|r| r.purpose).collect();
+    assert_eq!(purposes, [Purpose::Discovery, Purpose::Recheck, Purpose::Discovery, Purpose::Recheck]);
+    let text = |record: &Record| record.cells.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    assert_eq!(text(of_sick[1]), "latency@4194304:1 latency@8388608:1");
+    assert_eq!(text(of_sick[2]), "bandwidth@4194304:1 bandwidth@8388608:1");
+    let measured: Vec<_> = of_sick.iter().filter(|r| r.purpose == Purpose::Measure).collect();
+    assert_eq!(measured.len(), 2);
+    assert!(measured.iter().all(|r| text(r) == "latency@8:1 latency@1048576:1 bandwidth@8:1"));
+    let words: Vec<_> =
+        retired(&design.cases[1], &records).iter().map(|r| format!("{}: {}", r.cell, r.outcome)).collect();
+    assert_eq!(
+        words,
+        [
+            "latency@4194304:1: hang at latency 4 MiB",
+            "latency@8388608:1: not tried: hang at latency 4 MiB",
+            "bandwidth@4194304:1: hang at bandwidth 4 MiB",
+            "bandwidth@8388608:1: not tried: hang at bandwidth 4 MiB",
+        ]
+    );
+}
+
+#[test]
+fn a_starved_launch_is_rechecked_and_stays() {
+    let design = design(3);
+    let mut starved = Vec::new();
+    let records = play(&design, |step| {
+        let purpose = step.launch.purpose;
+        let once = matches!(purpose, Purpose::Discovery | Purpose::Measure) && !starved.contains(&purpose);
+        starved.push(purpose);
+        hang(step, |cell| once && cell.bytes.0 == MI)
+    });
+    assert_eq!(count(&records, Purpose::Recheck), 2);
+    assert!(design.cases.iter().all(|case| retired(case, &records).is_empty()));
+    assert_eq!(count(&records, Purpose::Measure), 9, "a failed launch is a result: it is not made again");
+}
+
+#[test]
+fn a_case_that_never_starts_is_tried_twice_and_left_alone() {
+    let design = design(2);
+    let sick = design.cases[2].id();
+    let records = play(&design, |step| {
+        if step.launch.case.id() == sick { Outcome::Singletons { expected: 2, seen: 1 } } else { Outcome::Completed }
+    });
+    let purposes: Vec<_> = records.iter().filter(|r| r.case == sick).map(|r| r.purpose).collect();
+    assert_eq!(purposes, [Purpose::Discovery, Purpose::Recheck]);
+    assert!(remaining(&design.cases[2], &records).is_empty());
+}
+
+#[test]
+fn an_interrupted_launch_is_made_again() {
+    let design = design(2);
+    let mut seen = 0;
+    let records = play(&design, |_| {
+        seen += 1;
+        if seen == 5 { Outcome::Interrupted } else { Outcome::Completed }
+    });
+    assert_eq!(records.len(), length(&design) + 1);
+    assert_eq!((records[4].block, records[4].slot), (records[5].block, records[5].slot));
+}
+
+#[test]
+fn resuming_at_any_point_goes_on_as_if_nothing_had_happened() {
+    let design = design(2);
+    let sick = design.cases[1].id();
+    let fate = |step: &Step<'_>| hang(step, |cell| step.launch.case.id() == sick && cell.bytes.0 >= 4 * MI);
+    let whole = play(&design, fate);
+    for stop in 0..whole.len() {
+        let step = next(&design, &whole[..stop]).unwrap();
+        let expected = &whole[stop];
+        assert_eq!((step.launch.case.id(), step.launch.purpose), (expected.case.clone(), expected.purpose));
+        assert_eq!(step.cells, expected.cells);
+    }
+}
