@@ -3,6 +3,7 @@
 pub mod case;
 pub mod command;
 pub mod compose;
+pub mod config;
 pub mod id;
 pub mod plan;
 pub mod record;

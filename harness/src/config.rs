@@ -1,0 +1,387 @@
+//! Campaigns: a TOML file (what to compare, how often), resolved into a [`Design`].
+//!
+//! Precedence: flag, environment, campaign, site, built-in. Unknown keys are refused, with line and column.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use bench_app::{Bytes, Cell, Kernel, Workload, workload::Order};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::{
+    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack},
+    id::MpiVersion,
+    record::{Design, Limits, SCHEMA},
+};
+
+/// Campaigns that come with the tool: name and text.
+pub const BUILT_IN: [(&str, &str); 1] = [("quick", include_str!("../campaigns/quick.toml"))];
+
+/// Why a campaign cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The text is not a campaign; `detail` shows the place.
+    #[error("{origin} is not a valid campaign\n{detail}")]
+    Syntax {
+        /// File or built-in name.
+        origin: String,
+        /// The parser's words, with line and column.
+        detail: String,
+    },
+    /// It is a campaign, but not one that can be run.
+    #[error("{origin}: {what}; hint: {hint}")]
+    Meaning {
+        /// File or built-in name.
+        origin: String,
+        /// Key and fault.
+        what: String,
+        /// What to write instead.
+        hint: String,
+    },
+}
+
+/// A campaign as written.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Campaign {
+    /// Version of this format.
+    schema: u32,
+    /// Its name, kept with the results.
+    pub name: String,
+    #[serde(deserialize_with = "words")]
+    modes: Vec<Mode>,
+    versions: Vec<MpiVersion>,
+    /// Ranks of every launch.
+    pub ranks: NonZeroU32,
+    /// Analysed blocks.
+    pub blocks: u32,
+    /// Seed of every order.
+    pub seed: u64,
+    workload: WorkloadTable,
+    #[serde(default, rename = "probe")]
+    probes: Vec<Probe>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    settings: Settings,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorkloadTable {
+    #[serde(default)]
+    latency: Vec<Word<SizeAndK>>,
+    #[serde(default)]
+    bandwidth: Vec<Word<SizeAndK>>,
+    #[serde(default)]
+    allreduce: Vec<Word<SizeAndK>>,
+    rounds: NonZeroU32,
+    visit_ms: NonZeroU32,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Probe {
+    mode: Word<Mode>,
+    host: Option<MpiVersion>,
+    image: Option<MpiVersion>,
+}
+
+/// `BYTES[:K]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct SizeAndK(Bytes, Option<NonZeroU32>);
+
+impl FromStr for SizeAndK {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((bytes, k)) = text.split_once(':') else { return Ok(Self(text.parse()?, None)) };
+        let k = k.parse().map_err(|_| format!("`{k}` in `{text}` is not a K; hint: a positive whole number"))?;
+        Ok(Self(bytes.parse()?, Some(k)))
+    }
+}
+
+/// A value written as a string and parsed by its `FromStr`, so that the parser can point at it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Word<T>(T);
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Word<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(de::Error::custom)
+    }
+}
+
+fn words<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Vec::<Word<T>>::deserialize(deserializer)?.into_iter().map(|word| word.0).collect())
+}
+
+/// Values from flags and the environment, which win over the campaign's.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Ranks.
+    pub ranks: Option<NonZeroU32>,
+    /// Blocks.
+    pub blocks: Option<u32>,
+    /// Seed.
+    pub seed: Option<u64>,
+}
+
+/// Where the parts of a case lie, by version: known without looking, so that `plan` needs nothing installed.
+pub trait Parts {
+    /// Prefix of the host's MPI.
+    fn host_prefix(&self, version: &MpiVersion) -> PathBuf;
+    /// The image with that MPI, or the base image.
+    fn image(&self, version: Option<&MpiVersion>) -> PathBuf;
+    /// bench-app on the host.
+    fn app(&self) -> PathBuf;
+}
+
+impl Campaign {
+    /// Reads a campaign. `origin` is what errors call it.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn parse(origin: &str, text: &str) -> Result<Self, ConfigError> {
+        let syntax = |error: toml::de::Error| ConfigError::Syntax {
+            origin: origin.to_owned(),
+            detail: error.to_string().trim_end().to_owned(),
+        };
+        let campaign: Self = toml::from_str(text).map_err(syntax)?;
+        let fault = |what: String, hint: &str| {
+            Err(ConfigError::Meaning { origin: origin.to_owned(), what, hint: hint.to_owned() })
+        };
+        if campaign.schema != 1 {
+            return fault(format!("schema = {} is not known", campaign.schema), "this sifbench reads schema = 1");
+        }
+        if campaign.modes.is_empty() || campaign.versions.is_empty() {
+            return fault("nothing to compare".into(), "name at least one of `modes` and one of `versions`");
+        }
+        for probe in &campaign.probes {
+            let (mode, needs) = (probe.mode.0, needs(probe.mode.0));
+            if (probe.host.is_some(), probe.image.is_some()) != needs {
+                let what = format!("[[probe]] of mode {mode} has the wrong versions");
+                return fault(what, probe_hint(needs));
+            }
+        }
+        if let Err(what) = campaign.cells() {
+            return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes");
+        }
+        Ok(campaign)
+    }
+
+    /// The versions of Open MPI that the host must have.
+    #[must_use]
+    pub fn host_versions(&self) -> Vec<MpiVersion> {
+        let hosts = self.modes.iter().any(|mode| needs(*mode).0);
+        let versions = self.versions.iter().filter(|_| hosts).chain(self.probes.iter().filter_map(|p| p.host.as_ref()));
+        unique(versions)
+    }
+
+    /// The versions of Open MPI for which there must be images.
+    #[must_use]
+    pub fn image_versions(&self) -> Vec<MpiVersion> {
+        let images = self.modes.iter().any(|mode| needs(*mode).1);
+        let versions = self.versions.iter().filter(|_| images);
+        unique(versions.chain(self.probes.iter().filter_map(|p| p.image.as_ref())))
+    }
+
+    /// Everything decided before the first launch.
+    #[must_use]
+    pub fn design(&self, overrides: &Overrides, parts: &impl Parts) -> Design {
+        let seed = overrides.seed.unwrap_or(self.seed);
+        let ranks = overrides.ranks.unwrap_or(self.ranks).get();
+        let workload = Workload {
+            cells: self.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
+            rounds: self.workload.rounds,
+            visit_ms: self.workload.visit_ms.get(),
+            order: Order::Shuffled,
+            seed,
+        };
+        let case = |mode, host: Option<&MpiVersion>, image: Option<&MpiVersion>| Case {
+            stack: stack(mode, host, image, parts),
+            workload: workload.clone(),
+            ranks,
+            settings: self.settings.clone(),
+        };
+        let of_version = |version| self.modes.iter().map(move |mode| (*mode, version));
+        let cases = self.versions.iter().flat_map(of_version);
+        Design {
+            schema: SCHEMA,
+            campaign: self.name.clone(),
+            seed,
+            blocks: overrides.blocks.unwrap_or(self.blocks),
+            cases: cases.map(|(mode, version)| case(mode, Some(version), Some(version))).collect(),
+            probes: self.probes.iter().map(|p| case(p.mode.0, p.host.as_ref(), p.image.as_ref())).collect(),
+            limits: self.limits,
+        }
+    }
+
+    fn cells(&self) -> Result<Vec<Cell>, String> {
+        let table = &self.workload;
+        let of = |kernel, sizes: &[Word<SizeAndK>]| -> Vec<(Kernel, SizeAndK)> {
+            sizes.iter().map(|size| (kernel, size.0)).collect()
+        };
+        let all = [
+            of(Kernel::Latency, &table.latency),
+            of(Kernel::Bandwidth, &table.bandwidth),
+            of(Kernel::Allreduce, &table.allreduce),
+        ];
+        let mut cells: Vec<Cell> = Vec::new();
+        for (kernel, SizeAndK(bytes, k)) in all.concat() {
+            kernel.check(bytes).map_err(|why| format!("{kernel} {bytes}: {why}"))?;
+            if cells.iter().any(|cell| (cell.kernel, cell.bytes) == (kernel, bytes)) {
+                return Err(format!("{kernel} {bytes} is listed twice"));
+            }
+            let k = k.or(NonZeroU32::new(kernel.default_k(bytes))).unwrap_or(NonZeroU32::MIN);
+            cells.push(Cell { kernel, bytes, k });
+        }
+        if cells.is_empty() { Err("has no sizes".into()) } else { Ok(cells) }
+    }
+}
+
+fn unique<'a>(versions: impl Iterator<Item = &'a MpiVersion>) -> Vec<MpiVersion> {
+    let set: std::collections::BTreeSet<_> = versions.collect();
+    set.into_iter().cloned().collect()
+}
+
+/// Whether a mode needs an MPI of the host, and whether an image with an MPI.
+const fn needs(mode: Mode) -> (bool, bool) {
+    match mode {
+        Mode::Native | Mode::Bind => (true, false),
+        Mode::Embedded => (false, true),
+        Mode::Hybrid | Mode::HybridInstance | Mode::HybridSharens => (true, true),
+    }
+}
+
+const fn probe_hint(needs: (bool, bool)) -> &'static str {
+    match needs {
+        (true, true) => "write both `host` and `image`",
+        (true, false) => "write `host` alone: its image has no MPI",
+        (false, _) => "write `image` alone: the host's MPI takes no part",
+    }
+}
+
+fn stack(mode: Mode, host: Option<&MpiVersion>, image: Option<&MpiVersion>, parts: &impl Parts) -> Stack {
+    let mpi = |version: &MpiVersion| Mpi { implementation: Implementation::OpenMpi, version: version.clone() };
+    let (needs_host, needs_image) = needs(mode);
+    let host = host.filter(|_| needs_host).map(|v| HostMpi { mpi: mpi(v), prefix: parts.host_prefix(v) });
+    let image = image.filter(|_| needs_image);
+    let image = Image { mpi: image.map(mpi), path: parts.image(image) };
+    match (mode, host) {
+        (Mode::Native, Some(host)) => Stack::Native { host, app: parts.app() },
+        (Mode::Embedded, _) => Stack::Embedded { image },
+        (Mode::Hybrid, Some(host)) => Stack::Hybrid { host, image, entry: Entry::Exec },
+        (Mode::HybridInstance, Some(host)) => Stack::Hybrid { host, image, entry: Entry::Instance },
+        (Mode::HybridSharens, Some(host)) => Stack::Hybrid { host, image, entry: Entry::Sharens },
+        (Mode::Bind, Some(host)) => Stack::Bind { host, image },
+        (Mode::Native | Mode::Hybrid | Mode::HybridInstance | Mode::HybridSharens | Mode::Bind, None) => {
+            unreachable!("a campaign is checked for versions when it is read")
+        }
+    }
+}
+
+/// The text of a campaign: a file where `name` names one, else a built-in.
+///
+/// # Errors
+/// Neither: the names that exist.
+pub fn text_of(name: &str, read: impl Fn(&Path) -> std::io::Result<String>) -> Result<(String, String), ConfigError> {
+    if let Some((name, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+        return Ok((format!("built-in campaign `{name}`"), (*text).to_owned()));
+    }
+    read(Path::new(name)).map(|text| (name.to_owned(), text)).map_err(|error| ConfigError::Meaning {
+        origin: name.to_owned(),
+        what: format!("no such campaign ({error})"),
+        hint: format!("a TOML file, or one of: {}", BUILT_IN.map(|(name, _)| name).join(", ")),
+    })
+}
+
+/// Origins of the values that have several, for the manifest.
+#[must_use]
+pub fn origins(campaign: &str, overrides: &Overrides) -> BTreeMap<String, String> {
+    let origin = |set: bool| if set { "flag".to_owned() } else { campaign.to_owned() };
+    [
+        ("ranks", overrides.ranks.is_some()),
+        ("blocks", overrides.blocks.is_some()),
+        ("seed", overrides.seed.is_some()),
+        ("workload", false),
+        ("limits", false),
+        ("settings", false),
+    ]
+    .into_iter()
+    .map(|(key, set)| (key.to_owned(), origin(set)))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed;
+    impl Parts for Fixed {
+        fn host_prefix(&self, version: &MpiVersion) -> PathBuf {
+            format!("/mpi/{version}").into()
+        }
+        fn image(&self, version: Option<&MpiVersion>) -> PathBuf {
+            version.map_or("/base.sif".into(), |v| format!("/openmpi-{v}.sif").into())
+        }
+        fn app(&self) -> PathBuf {
+            "/app".into()
+        }
+    }
+
+    const QUICK: &str = BUILT_IN[0].1;
+
+    #[test]
+    fn built_in_campaigns_are_valid_and_make_the_cases_they_name() {
+        for (name, text) in BUILT_IN {
+            assert_eq!(Campaign::parse(name, text).unwrap().name, name);
+        }
+        let design = Campaign::parse("quick", QUICK).unwrap().design(&Overrides::default(), &Fixed);
+        let labels: Vec<_> = design.cases.iter().chain(&design.probes).map(Case::label).collect();
+        let modes = ["native", "embedded", "hybrid", "hybrid-instance", "hybrid-sharens", "bind"];
+        let expected: Vec<_> = modes.iter().map(|mode| format!("{mode} 4.1.8")).collect();
+        assert_eq!(labels[..6], expected);
+        assert_eq!(labels[6], "hybrid 5.0.11 > 4.1.8");
+        assert_eq!(design.cases[5].stack.image().unwrap().path, Path::new("/base.sif"));
+    }
+
+    #[test]
+    fn flags_win_over_the_campaign() {
+        let overrides = Overrides { ranks: NonZeroU32::new(4), blocks: Some(9), seed: None };
+        let design = Campaign::parse("quick", QUICK).unwrap().design(&overrides, &Fixed);
+        assert_eq!((design.cases[0].ranks, design.blocks, design.seed), (4, 9, 1));
+        let origins = origins("campaign quick", &overrides);
+        assert_eq!((origins["blocks"].as_str(), origins["seed"].as_str()), ("flag", "campaign quick"));
+    }
+
+    #[test]
+    fn faults_are_named_with_their_place() {
+        let check = |from: &str, to: &str, expected: &[&str]| {
+            assert!(QUICK.contains(from), "{from}");
+            let error = Campaign::parse("my.toml", &QUICK.replace(from, to)).unwrap_err().to_string();
+            for part in expected.iter().chain(&["my.toml"]) {
+                assert!(error.contains(part), "{to}: {error}");
+            }
+        };
+        check("ranks = 2", "rank = 2", &["line 7, column 1", "unknown field `rank`"]);
+        check("\"embedded\"", "\"embeded\"", &["unknown mode `embeded`", "hint: one of native", "line 5"]);
+        check("\"8Ki\"", "\"8K\"", &["`8K` is not a size", "line 12"]);
+        check("\"1Mi\", \"4Mi\"", "\"1Mi\", \"1Mi:3\"", &["latency 1 MiB is listed twice"]);
+        check("schema = 1", "schema = 2", &["schema = 2", "hint: this sifbench reads"]);
+        check("versions = [\"4.1.8\"]", "versions = [\"4.1\"]", &["`4.1` is not an MPI version", "line 6"]);
+        check("host = \"5.0.11\"\n", "", &["[[probe]] of mode hybrid", "hint: write both"]);
+        check("ranks = 2", "ranks = 0", &["line 7"]);
+        check("silence_s", "silence", &["unknown field `silence`", "silence_s"]);
+    }
+
+    #[test]
+    fn an_unknown_campaign_names_those_that_exist() {
+        let error = text_of("qick", |_| Err(std::io::ErrorKind::NotFound.into())).unwrap_err().to_string();
+        assert!(error.contains("qick") && error.contains("quick"), "{error}");
+    }
+}
