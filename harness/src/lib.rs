@@ -6,4 +6,5 @@ pub mod compose;
 pub mod config;
 pub mod id;
 pub mod plan;
+pub mod process;
 pub mod record;

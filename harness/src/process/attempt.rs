@@ -1,0 +1,227 @@
+//! An attempt: the room and lifetime of one measurement's commands, ending in a sweep of everything that is theirs.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Env, ProcessError, Room,
+    bell::Bell,
+    capture::{self, Captured},
+    ours::{MARKER, Ours, Scope},
+    procfs,
+    scratch::{self, Scratch},
+    stage,
+    supervise::{Around, Deadlines, Ended, Launch, Pulse, Watch},
+    tap::Stream,
+};
+use crate::command::CommandSpec;
+
+/// What had to be cleared away.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swept {
+    /// Processes that did not end by themselves.
+    pub processes: u32,
+    /// Shared-memory files they had left.
+    pub segments: u32,
+    /// Locks of `--sharens`.
+    pub locks: u32,
+    /// Mounts in the private directory.
+    pub mounts: u32,
+    /// Private directories of harnesses that are gone.
+    pub directories: u32,
+    /// What could not be cleared, each with the reason. Later figures from this node cannot be trusted.
+    pub left: Vec<String>,
+}
+
+impl Swept {
+    /// Nothing had been left behind.
+    #[must_use]
+    pub fn nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.processes += other.processes;
+        self.segments += other.segments;
+        self.locks += other.locks;
+        self.mounts += other.mounts;
+        self.directories += other.directories;
+        self.left.extend(other.left);
+    }
+}
+
+/// Whether Apptainer keeps its state in the attempt's directory or in the user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ApptainerState {
+    Private,
+    Users,
+}
+
+/// Commands that share a marker, a private directory and an end.
+#[derive(Debug)]
+pub struct Attempt<'room> {
+    room: &'room Room,
+    scratch: Scratch,
+    ours: Ours,
+    state: ApptainerState,
+    open: bool,
+}
+
+/// How much of a command's doing is over when the command is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// Everything: what is left of it is ended.
+    WholeLaunch,
+    /// Only its leading process: the rest may be meant to stay.
+    LeaderOnly,
+}
+
+impl Care {
+    /// A protocol line is under 4 KiB; a helper may write a whole document in one.
+    fn longest_line(self) -> usize {
+        match self {
+            Self::WholeLaunch => 64 << 10,
+            Self::LeaderOnly => capture::CAP,
+        }
+    }
+}
+
+impl<'room> Attempt<'room> {
+    pub(super) fn open(room: &'room Room, id: &str, state: ApptainerState) -> Result<Self, ProcessError> {
+        let ours = Ours::new(scratch::marker(id));
+        let scratch = Scratch::create(&room.place.scratch, &ours)?;
+        room.open.set(room.open.get() + 1);
+        Ok(Self { room, scratch, ours, state, open: true })
+    }
+
+    /// The private directory, there until the attempt is closed.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Runs a launch to its end; `observe` sees every line, in order within a stream, and says which are progress.
+    ///
+    /// A request to stop ends it, also one that came before. Afterwards nothing of this launch runs any more, while
+    /// what earlier commands of the attempt have started (an instance) does.
+    ///
+    /// # Errors
+    /// When the program cannot be started, and when the harness itself fails (a log that cannot be written).
+    pub fn supervise(
+        &mut self,
+        launch: &Launch<'_>,
+        observe: &mut dyn FnMut(Stream, &str) -> Pulse,
+    ) -> Result<Ended, ProcessError> {
+        self.run(launch, Care::WholeLaunch, observe)
+    }
+
+    /// Runs a short command to its end and returns what it wrote. What it leaves running stays until the attempt is
+    /// closed: this is how an instance is started.
+    ///
+    /// Works after a request to stop too, so that an instance can still be stopped; a new request ends it.
+    ///
+    /// # Errors
+    /// When the program cannot be started, exceeds `limit`, or is interrupted.
+    pub fn capture(&mut self, command: &CommandSpec, env: &Env, limit: Duration) -> Result<Captured, ProcessError> {
+        capture::collect(&command.program, limit, |observe| {
+            let launch = Launch { command, env, deadlines: Deadlines::total(limit), log: None };
+            self.run(&launch, Care::LeaderOnly, observe)
+        })
+    }
+
+    /// Ends and removes everything that is the attempt's, good end or not.
+    #[must_use]
+    pub fn close(mut self) -> Swept {
+        self.finish()
+    }
+
+    fn run(
+        &mut self,
+        launch: &Launch<'_>,
+        care: Care,
+        observe: &mut dyn FnMut(Stream, &str) -> Pulse,
+    ) -> Result<Ended, ProcessError> {
+        let bell = self.room.bell.as_ref();
+        let heard = if care == Care::LeaderOnly { bell.map_or(0, Bell::count) } else { 0 };
+        let patience = launch.deadlines.first.min(launch.deadlines.total);
+        let child = stage::spawn(&self.room.place.stage, launch.command, &self.child_env(launch), patience)?;
+        let scope = Scope::Launch(child.id);
+        self.ours.begin(child.id);
+        self.scratch.save(&self.ours)?;
+
+        let mut watch = Watch::new(child, launch, care.longest_line(), observe);
+        let around = &mut Around { bell, heard, ours: &mut self.ours, scratch: &self.scratch, scope };
+        let exit = watch.until_end(around)?;
+        let wall = watch.wall();
+        if care == Care::WholeLaunch || watch.was_cut_short() {
+            // What could not be ended is tried again, and reported, when the attempt closes.
+            self.ours.end(scope, &mut |pause| watch.linger(pause));
+        } else {
+            self.ours.take_stock(Scope::Attempt);
+            self.scratch.save(&self.ours)?;
+        }
+        watch.conclude(exit, wall)
+    }
+
+    /// Inherited < the attempt's own < the command's; the marker is nobody's to change.
+    fn child_env(&self, launch: &Launch<'_>) -> BTreeMap<String, String> {
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let mut env: BTreeMap<String, String> =
+            launch.env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        env.insert("TMPDIR".to_owned(), text(self.scratch.tmp()));
+        if self.state == ApptainerState::Private {
+            env.insert("APPTAINER_CONFIGDIR".to_owned(), text(self.scratch.config()));
+        }
+        env.extend(launch.command.env.clone());
+        env.insert(MARKER.to_owned(), self.ours.marker().to_owned());
+        env
+    }
+
+    fn finish(&mut self) -> Swept {
+        if !std::mem::take(&mut self.open) {
+            return Swept::default();
+        }
+        // With a second attempt open, nobody could tell whose orphan it is.
+        let alone = self.room.sole && self.room.open.get() == 1;
+        let scope = if alone { Scope::AttemptAndOrphans } else { Scope::Attempt };
+        let swept = clear_away(self.room, &self.scratch, &mut self.ours, scope);
+        self.room.open.set(self.room.open.get() - 1);
+        swept
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Ends the processes, then removes what they left.
+pub(super) fn clear_away(room: &Room, scratch: &Scratch, ours: &mut Ours, scope: Scope) -> Swept {
+    let mut left = ours.end(scope, &mut thread::sleep);
+    let (segments, locks) = ours.clear_shm(&mut left);
+    ours.reap();
+    let mounts = unmount_below(room, scratch.path());
+    scratch.remove(&mut left);
+    Swept { processes: ours.signalled(), segments, locks, mounts, directories: 0, left }
+}
+
+/// Unmounts what is mounted in `dir`. What resists shows when the directory is to be removed.
+fn unmount_below(room: &Room, dir: &Path) -> u32 {
+    let points = procfs::mounts_below(&dir.to_string_lossy());
+    let tools: [&[&str]; 3] = [&["fusermount3", "-u", "-z"], &["fusermount", "-u", "-z"], &["umount", "-l"]];
+    let unmount = |point: &String| {
+        tools.iter().any(|tool| {
+            let command = CommandSpec::new(tool[0]).args(tool[1..].iter().copied()).arg(point);
+            let command = command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+            room.capture(&command, &Env::default(), Duration::from_secs(10)).is_ok_and(|done| done.exit.success())
+        })
+    };
+    u32::try_from(points.into_iter().filter(unmount).count()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,179 @@
+//! Which processes are provably ours, and how they are ended. Never by name: nodes are shared, and the same user's
+//! other job must survive.
+//!
+//! Proofs, each enough alone: it was seen to be ours before; the attempt's marker stands in its environment; its parent
+//! or its session's leader is ours; it was handed to us as its subreaper. The chain matters: Apptainer starts
+//! `squashfuse_ll` with an empty environment in a session of its own, so only its parent tells whose it is.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, pidfd_send_signal, waitid,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    now,
+    procfs::{self, Identity, Process},
+    shm::Shm,
+};
+
+/// The variable every process of an attempt inherits.
+pub(super) const MARKER: &str = "SIFBENCH_ATTEMPT";
+
+const GLANCE: Duration = Duration::from_millis(20);
+/// What ends in its own time is not disturbed: a container's processes unmount after their rank is gone.
+const SETTLE: Duration = Duration::from_millis(500);
+const TERMINATE: Duration = Duration::from_secs(1);
+const KILL: Duration = Duration::from_secs(8);
+
+/// How far a search goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// One launch: its leader and what descends from it.
+    Launch(Identity),
+    /// Everything of the attempt.
+    Attempt,
+    /// Everything of the attempt, and every child handed to us when its own parent died.
+    AttemptAndOrphans,
+}
+
+/// What belongs to one attempt.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Ours {
+    marker: String,
+    /// When the first launch started, in clock ticks since boot: nothing older can be ours.
+    since: Option<u64>,
+    known: BTreeSet<Identity>,
+    #[serde(skip)]
+    signalled: BTreeSet<Identity>,
+    shm: Shm,
+}
+
+impl Ours {
+    pub(super) fn new(marker: String) -> Self {
+        Self { marker, since: None, known: BTreeSet::new(), signalled: BTreeSet::new(), shm: Shm::now() }
+    }
+
+    pub(super) fn marker(&self) -> &str {
+        &self.marker
+    }
+
+    /// A launch begins with this process.
+    pub(super) fn begin(&mut self, leader: Identity) {
+        self.since.get_or_insert(leader.start);
+        self.known.insert(leader);
+    }
+
+    /// Takes down who lives and what is mapped, because both can only be proved while they do.
+    pub(super) fn take_stock(&mut self, scope: Scope) {
+        let members = self.members(scope);
+        self.shm.note(members.iter().map(|process| process.id.pid));
+    }
+
+    /// The living processes in `scope`.
+    fn members(&mut self, scope: Scope) -> Vec<Process> {
+        let Some(since) = self.since else { return Vec::new() };
+        let own = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
+        let all = procfs::processes();
+        let mark = format!("{MARKER}={}", self.marker);
+        let proved = |process: &Process| match scope {
+            Scope::Launch(leader) => process.id == leader,
+            Scope::Attempt | Scope::AttemptAndOrphans => {
+                let orphan = scope == Scope::AttemptAndOrphans && process.parent == own;
+                self.known.contains(&process.id)
+                    || process.id.start >= since && (orphan || procfs::environment_holds(process.id.pid, &mark))
+            }
+        };
+        let mut ours: BTreeMap<i32, &Process> =
+            all.iter().filter(|process| process.id.pid != own && proved(process)).map(|p| (p.id.pid, p)).collect();
+        loop {
+            let related = |p: &&Process| ours.contains_key(&p.parent) || ours.contains_key(&p.session);
+            let more: Vec<&Process> =
+                all.iter().filter(|p| p.id.pid != own && !ours.contains_key(&p.id.pid)).filter(related).collect();
+            if more.is_empty() {
+                break;
+            }
+            ours.extend(more.into_iter().map(|process| (process.id.pid, process)));
+        }
+        self.known.extend(ours.values().map(|process| process.id));
+        ours.into_values().filter(|process| !process.zombie).cloned().collect()
+    }
+
+    /// Ends every process in `scope`: waits a moment, asks, then kills until none is left. `pause` passes the time.
+    /// Returns what would not end.
+    pub(super) fn end(&mut self, scope: Scope, pause: &mut dyn FnMut(Duration)) -> Vec<String> {
+        for (signal, patience) in [(None, SETTLE), (Some(Signal::TERM), TERMINATE), (Some(Signal::KILL), KILL)] {
+            let until = now() + patience;
+            let mut asked = BTreeSet::new();
+            loop {
+                let mut members = self.members(scope);
+                if members.is_empty() {
+                    return Vec::new();
+                }
+                if now() >= until {
+                    break;
+                }
+                if let Some(signal) = signal {
+                    members.retain(|process| asked.insert(process.id));
+                    self.signal(&members, signal);
+                }
+                pause(GLANCE);
+            }
+        }
+        let left = self.members(scope);
+        left.iter().map(|process| format!("process {} ({})", process.id.pid, process.name)).collect()
+    }
+
+    /// Kills everything in `scope` once, without waiting.
+    pub(super) fn kill(&mut self, scope: Scope) {
+        let members = self.members(scope);
+        self.signal(&members, Signal::KILL);
+    }
+
+    /// The last look at what they map, then the signal.
+    fn signal(&mut self, members: &[Process], signal: Signal) {
+        self.shm.note(members.iter().map(|process| process.id.pid));
+        let reached = members.iter().map(|process| process.id).filter(|&id| send(id, signal));
+        self.signalled.extend(reached);
+    }
+
+    /// How many processes had to be ended.
+    pub(super) fn signalled(&self) -> u32 {
+        u32::try_from(self.signalled.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Collects the dead that are our children: leaders, kept until now so that their numbers stayed theirs, and
+    /// orphans.
+    pub(super) fn reap(&self) {
+        let dead = self
+            .known
+            .iter()
+            .filter(|&&id| procfs::process(id.pid).is_some_and(|process| process.id == id && process.zombie));
+        for pid in dead.filter_map(|id| Pid::from_raw(id.pid)) {
+            // Fails for a child of somebody else's, who will collect it.
+            let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        }
+    }
+
+    /// Removes the shared-memory files of processes that are gone: segments, then `--sharens` locks.
+    pub(super) fn clear_shm(&self, left: &mut Vec<String>) -> (u32, u32) {
+        let segments = self.shm.remove(left);
+        (segments, super::shm::remove_locks(self.known.iter().map(|id| id.pid), left))
+    }
+}
+
+/// Signals exactly this process, not whoever has its number by now. Tells whether it arrived.
+fn send(id: Identity, signal: Signal) -> bool {
+    let Some(pid) = Pid::from_raw(id.pid) else { return false };
+    let still = || procfs::process(id.pid).is_some_and(|process| process.id == id);
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => still() && pidfd_send_signal(handle, signal).is_ok(),
+        // Kernels before 5.3: the number is all there is.
+        Err(rustix::io::Errno::NOSYS) => still() && kill_process(pid, signal).is_ok(),
+        Err(_) => false,
+    }
+}

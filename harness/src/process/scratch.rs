@@ -1,0 +1,284 @@
+//! The private directory of an attempt, and how the next start of the tool tells a dead owner's from a living one's.
+
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ProcessError, ours::Ours, procfs, procfs::Identity};
+
+const RECORD: &str = "owner";
+/// A directory without a record is one being made, unless it is older than this.
+const UNFINISHED: Duration = Duration::from_secs(3600);
+
+/// A directory `<base>/<8 hex digits>`: short, because sockets lie in it and their paths are limited to 107 bytes.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    dir: PathBuf,
+}
+
+/// What lies in a directory beside the launch's own files.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    owner: Owner,
+    pub(super) ours: Ours,
+}
+
+/// The harness a directory belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Owner {
+    id: Identity,
+    /// Numbers of processes mean something only on the same host, in the same boot and pid namespace.
+    host: String,
+    boot: String,
+    pid_namespace: String,
+}
+
+/// What has become of a directory's owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Alive, or not to be judged from here.
+    Leave,
+    /// Dead; its processes may live.
+    Dead,
+    /// From before the last boot: only files can be left.
+    BeforeBoot,
+}
+
+impl Owner {
+    fn this_process() -> Self {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+        let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
+        let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        Self {
+            id: procfs::process(pid).map_or(Identity { pid, start: 0 }, |process| process.id),
+            host: read("/proc/sys/kernel/hostname"),
+            boot: read("/proc/sys/kernel/random/boot_id"),
+            pid_namespace: namespace.to_string_lossy().into_owned(),
+        }
+    }
+
+    fn standing(&self, here: &Self) -> Standing {
+        let alive = || procfs::process(self.id.pid).is_some_and(|process| process.id == self.id && !process.zombie);
+        if self.host != here.host {
+            return Standing::Leave;
+        }
+        if self.boot != here.boot {
+            return Standing::BeforeBoot;
+        }
+        if self.pid_namespace != here.pid_namespace || alive() { Standing::Leave } else { Standing::Dead }
+    }
+}
+
+/// A name no other attempt of this boot has: the value of the marker.
+///
+/// It ends in a dot and its parts hold none, so no marker is the beginning of another.
+pub(super) fn marker(attempt: &str) -> String {
+    // Of the process, not of a room: two rooms must not give the same name.
+    static ATTEMPTS: AtomicU64 = AtomicU64::new(1);
+    let n = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
+    let Identity { pid, start } = Owner::this_process().id;
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' };
+    format!("{}.{pid}.{start}.{n}.", attempt.chars().map(plain).collect::<String>())
+}
+
+impl Scratch {
+    /// Makes the directory for `ours` below `base`, complete with its record from the first moment it has its name.
+    pub(super) fn create(base: &Path, ours: &Ours) -> Result<Self, ProcessError> {
+        let failed = |path: &Path, source| ProcessError::Scratch { path: path.to_owned(), source };
+        for salt in 0..64_u32 {
+            secure_base(base)?;
+            let mut hasher = DefaultHasher::new();
+            (ours.marker(), salt).hash(&mut hasher);
+            let name = format!("{:08x}", hasher.finish() & 0xffff_ffff);
+            let draft = Self { dir: base.join(format!(".{name}")) };
+            match private_dir(&draft.dir) {
+                // NotFound: another harness has just removed the empty base.
+                Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => {
+                    continue;
+                }
+                made => made.map_err(|source| failed(&draft.dir, source))?,
+            }
+            let scratch = Self { dir: base.join(name) };
+            let filled = [draft.tmp(), draft.config()].iter().try_for_each(|dir| private_dir(dir));
+            filled.map_err(|source| failed(&draft.dir, source))?;
+            draft.save(ours)?;
+            // Renaming onto a directory that holds anything fails, and an owned one always holds its record.
+            match fs::rename(&draft.dir, &scratch.dir) {
+                Ok(()) => return Ok(scratch),
+                Err(_) => draft.remove(&mut Vec::new()),
+            };
+        }
+        Err(failed(base, io::ErrorKind::AlreadyExists.into()))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// `TMPDIR` of the attempt.
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.dir.join("t")
+    }
+
+    /// `APPTAINER_CONFIGDIR` of the attempt.
+    pub(super) fn config(&self) -> PathBuf {
+        self.dir.join("c")
+    }
+
+    /// Writes down what is known to be ours, for whoever clears up after us should we be killed.
+    pub(super) fn save(&self, ours: &Ours) -> Result<(), ProcessError> {
+        let record = Record { owner: Owner::this_process(), ours: ours.clone() };
+        let (draft, path) = (self.dir.join("owner.new"), self.dir.join(RECORD));
+        serde_json::to_vec(&record)
+            .map_err(io::Error::from)
+            .and_then(|json| fs::write(&draft, json))
+            .and_then(|()| fs::rename(&draft, &path))
+            .map_err(|source| ProcessError::Scratch { path, source })
+    }
+
+    /// Removes the directory with everything in it, and the base when it was the last. Tells whether it is gone.
+    pub(super) fn remove(&self, left: &mut Vec<String>) -> bool {
+        let mut last = None;
+        // A dying process may still write, and a mount may still be going away.
+        for _ in 0..20 {
+            match fs::remove_dir_all(&self.dir) {
+                Ok(()) => {
+                    last = None;
+                    break;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
+                Err(error) => last = Some(error),
+            }
+            make_writable(&self.dir);
+            thread::sleep(Duration::from_millis(50));
+        }
+        // Only when empty; another harness may be using it.
+        let _ = self.dir.parent().map(fs::remove_dir);
+        left.extend(last.as_ref().map(|error| format!("{}: {error}", self.dir.display())));
+        last.is_none()
+    }
+}
+
+/// The directories below `base` that wait for somebody to clear them.
+pub(super) fn stale(base: &Path) -> Result<Vec<(Scratch, Standing, Option<Record>)>, ProcessError> {
+    if !base.exists() {
+        return Ok(Vec::new());
+    }
+    secure_base(base)?;
+    let here = Owner::this_process();
+    let entries = fs::read_dir(base).map_err(|source| ProcessError::Scratch { path: base.to_owned(), source })?;
+    let dirs = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    let judged = dirs.map(|dir| {
+        let record = fs::read(dir.join(RECORD)).ok().and_then(|json| serde_json::from_slice::<Record>(&json).ok());
+        let standing = match &record {
+            Some(record) => record.owner.standing(&here),
+            None if age(&dir) > UNFINISHED => Standing::BeforeBoot,
+            None => Standing::Leave,
+        };
+        (Scratch { dir }, standing, record)
+    });
+    Ok(judged.filter(|(_, standing, _)| *standing != Standing::Leave).collect())
+}
+
+fn age(dir: &Path) -> Duration {
+    let modified = fs::metadata(dir).and_then(|meta| meta.modified());
+    modified.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
+}
+
+/// Makes `base` if absent, and refuses one that others could have prepared or can look into.
+fn secure_base(base: &Path) -> Result<(), ProcessError> {
+    let failed = |source| ProcessError::Scratch { path: base.to_owned(), source };
+    match private_dir(base) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let meta = fs::symlink_metadata(base).map_err(failed)?;
+    let refuse = |why: &'static str| Err(ProcessError::Untrusted { path: base.to_owned(), why });
+    match (meta.is_dir(), meta.uid() == rustix::process::geteuid().as_raw(), meta.mode() & 0o077) {
+        (false, _, _) => refuse("is not a directory"),
+        (_, false, _) => refuse("belongs to another user"),
+        (_, _, 0) => Ok(()),
+        (_, _, _) => refuse("is open to other users"),
+    }
+}
+
+fn private_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Unpacked images hold directories without write permission, which even their owner cannot empty.
+fn make_writable(dir: &Path) {
+    let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    below.for_each(|entry| make_writable(&entry.path()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("base");
+        (dir, base)
+    }
+
+    #[test]
+    fn a_directory_is_private_and_goes_with_its_base() {
+        let (_dir, base) = base();
+        let scratch = Scratch::create(&base, &Ours::new(marker("a"))).unwrap();
+        let other = Scratch::create(&base, &Ours::new(marker("a"))).unwrap();
+        assert_ne!(scratch.path(), other.path());
+        assert_eq!(fs::metadata(scratch.path()).unwrap().mode() & 0o777, 0o700);
+        assert!(stale(&base).unwrap().is_empty(), "this process is alive");
+        fs::create_dir(scratch.tmp().join("locked")).unwrap();
+        fs::set_permissions(scratch.tmp().join("locked"), fs::Permissions::from_mode(0o500)).unwrap();
+        let mut left = Vec::new();
+        assert!(scratch.remove(&mut left) && base.exists());
+        assert!(other.remove(&mut left) && !base.exists());
+        assert_eq!(left, [""; 0]);
+    }
+
+    #[test]
+    fn a_base_others_can_reach_is_refused() {
+        let (_dir, base) = base();
+        fs::create_dir(&base).unwrap();
+        fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
+        let error = Scratch::create(&base, &Ours::new(marker("a"))).unwrap_err();
+        assert!(matches!(error, ProcessError::Untrusted { .. }), "{error}");
+        fs::remove_dir(&base).unwrap();
+        std::os::unix::fs::symlink("/tmp", &base).unwrap();
+        let error = Scratch::create(&base, &Ours::new(marker("a"))).unwrap_err();
+        assert!(matches!(error, ProcessError::Untrusted { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_owner_is_judged_only_where_its_number_means_something() {
+        let here = Owner::this_process();
+        let check = |owner: Owner, expected| assert_eq!(owner.standing(&here), expected, "{owner:?}");
+        let dead = Identity { start: here.id.start + 1, ..here.id };
+        check(here.clone(), Standing::Leave);
+        check(Owner { id: dead, ..here.clone() }, Standing::Dead);
+        check(Owner { id: dead, host: "elsewhere".into(), ..here.clone() }, Standing::Leave);
+        check(Owner { id: dead, pid_namespace: "pid:[1]".into(), ..here.clone() }, Standing::Leave);
+        check(Owner { boot: "another".into(), ..here.clone() }, Standing::BeforeBoot);
+    }
+
+    #[test]
+    fn no_marker_begins_another() {
+        let markers: Vec<String> = (0..20).map(|_| marker("a.b")).collect();
+        let begins = |one: &String| markers.iter().filter(|other| other.starts_with(one.as_str())).count();
+        assert!(markers.iter().all(|one| begins(one) == 1), "{markers:?}");
+        assert!(markers[0].starts_with("a_b."));
+    }
+}

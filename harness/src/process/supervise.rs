@@ -1,0 +1,359 @@
+//! One launch from start to end: a single poll loop over its pipes, its end, our signals and the next deadline.
+
+use std::{
+    fmt,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
+};
+
+use super::{
+    Env, ProcessError,
+    bell::Bell,
+    failed,
+    lines::Excerpt,
+    now,
+    ours::{Ours, Scope},
+    procfs::Identity,
+    scratch::Scratch,
+    stage::Child,
+    tap::{Flow, LogFailed, Stream, Tap},
+    timespec,
+};
+use crate::command::CommandSpec;
+
+/// How long a killed program may take to vanish.
+const VANISH: Duration = Duration::from_secs(10);
+/// How often to look where the kernel offers no descriptor for a process's end.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// What is to be run.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// The program, its arguments, its own variables.
+    pub command: &'a CommandSpec,
+    /// What it inherits.
+    pub env: &'a Env,
+    /// When to give up on it.
+    pub deadlines: Deadlines,
+    /// Where its output is kept: `<stem>.out` and `<stem>.err`, at most 1 MiB each; files without content are not made.
+    pub log: Option<PathBuf>,
+}
+
+/// How long a launch may take, by phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// From the start to the first progress.
+    pub first: Duration,
+    /// Between two signs of progress.
+    pub silence: Duration,
+    /// From the start to the end.
+    pub total: Duration,
+    /// Between asking a launch to end and killing it.
+    pub grace: Duration,
+}
+
+impl Deadlines {
+    /// A cap on the whole, and none on silence.
+    #[must_use]
+    pub fn total(limit: Duration) -> Self {
+        Self { first: Duration::MAX, silence: Duration::MAX, total: limit, grace: Duration::from_secs(2) }
+    }
+}
+
+/// What a line of output means for the deadlines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pulse {
+    /// The launch has got on.
+    Progress,
+    /// It has only spoken.
+    Quiet,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It returned this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+impl Exit {
+    /// Code 0, which for an `mpirun` proves nothing.
+    #[must_use]
+    pub fn success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// Why a launch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// By itself.
+    Itself,
+    /// No progress at all in time.
+    FirstDeadline,
+    /// Progress ceased.
+    SilenceDeadline,
+    /// It took too long as a whole.
+    TotalDeadline,
+    /// The user or the scheduler asked the harness to stop.
+    Interrupted,
+}
+
+/// The end of a launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How the leading program (`mpirun`, `apptainer`) ended.
+    pub exit: Exit,
+    /// Who ended it.
+    pub reason: Reason,
+    /// From its start to its end.
+    pub wall: Duration,
+    /// The beginning and end of its standard error.
+    pub stderr: Excerpt,
+}
+
+/// Where a launch takes place: the attempt it belongs to and the harness around that.
+pub(super) struct Around<'a> {
+    pub(super) bell: Option<&'a Bell>,
+    /// Requests to stop that are old news.
+    pub(super) heard: u32,
+    pub(super) ours: &'a mut Ours,
+    pub(super) scratch: &'a Scratch,
+    pub(super) scope: Scope,
+}
+
+impl Around<'_> {
+    fn stops(&self) -> u32 {
+        self.bell.map_or(0, Bell::count)
+    }
+
+    /// Takes down what is ours while it lives, in memory and on disk.
+    fn take_stock(&mut self) -> Result<(), ProcessError> {
+        self.ours.take_stock(self.scope);
+        self.scratch.save(self.ours)
+    }
+}
+
+/// A launch being watched.
+pub(super) struct Watch<'a> {
+    id: Identity,
+    pid: Pid,
+    pidfd: Option<OwnedFd>,
+    taps: Vec<Tap>,
+    deadlines: Deadlines,
+    observe: &'a mut dyn FnMut(Stream, &str) -> Pulse,
+    started: Instant,
+    progress: Option<Instant>,
+    reason: Reason,
+    stderr: Excerpt,
+    log_failed: Option<LogFailed>,
+}
+
+/// How far the ending of a launch has got; each step has its own time.
+enum Phase {
+    Running,
+    Asked { until: Instant, stops: u32 },
+    Killed { until: Instant },
+}
+
+impl<'a> Watch<'a> {
+    /// `line` is the longest line delivered whole, in bytes.
+    pub(super) fn new(
+        child: Child,
+        launch: &Launch<'_>,
+        line: usize,
+        observe: &'a mut dyn FnMut(Stream, &str) -> Pulse,
+    ) -> Self {
+        let Child { id, pid, pidfd, out, err } = child;
+        let log = |extension: &str| {
+            launch.log.as_ref().map(|stem| {
+                let mut path = stem.clone().into_os_string();
+                path.push(extension);
+                path.into()
+            })
+        };
+        let taps = vec![Tap::new(Stream::Out, out, line, log(".out")), Tap::new(Stream::Err, err, line, log(".err"))];
+        Self {
+            id,
+            pid,
+            pidfd,
+            taps,
+            deadlines: launch.deadlines,
+            observe,
+            started: now(),
+            progress: None,
+            reason: Reason::Itself,
+            stderr: Excerpt::default(),
+            log_failed: None,
+        }
+    }
+
+    /// Watches until the leading program has ended.
+    pub(super) fn until_end(&mut self, around: &mut Around<'_>) -> Result<Exit, ProcessError> {
+        let mut phase = Phase::Running;
+        loop {
+            let next = match phase {
+                Phase::Running => self.next_deadline().map(|(when, _)| when),
+                Phase::Asked { until, .. } | Phase::Killed { until } => Some(until),
+            };
+            let had_progress = self.progress.is_some();
+            self.wait(around.bell, next)?;
+            if !had_progress && self.progress.is_some() {
+                around.take_stock()?;
+            }
+            if let Some(exit) = self.exit()? {
+                return Ok(exit);
+            }
+            phase = self.advance(phase, around)?;
+        }
+    }
+
+    fn advance(&mut self, phase: Phase, around: &mut Around<'_>) -> Result<Phase, ProcessError> {
+        let (now, stops) = (now(), around.stops());
+        let due = self.next_deadline().filter(|&(when, _)| when <= now).map(|(_, reason)| reason);
+        match phase {
+            Phase::Running => {
+                let interrupted = (stops > around.heard).then_some(Reason::Interrupted);
+                let Some(reason) = interrupted.or(due) else { return Ok(phase) };
+                self.reason = reason;
+                around.take_stock()?;
+                // The leader and its own group; mpirun passes it on to the ranks, which have groups of their own.
+                let _ = kill_process_group(self.pid, Signal::TERM);
+                Ok(Phase::Asked { until: now + self.deadlines.grace, stops })
+            }
+            Phase::Asked { until, stops: before } if now >= until || stops > before => {
+                around.ours.kill(around.scope);
+                Ok(Phase::Killed { until: now + VANISH })
+            }
+            Phase::Killed { until } if now >= until => Err(ProcessError::Unkillable { pid: self.id.pid }),
+            Phase::Asked { .. } | Phase::Killed { .. } => Ok(phase),
+        }
+    }
+
+    /// The deadline that comes first, `None` if none ever does.
+    fn next_deadline(&self) -> Option<(Instant, Reason)> {
+        let Deadlines { first, silence, total, .. } = self.deadlines;
+        let phase = match self.progress {
+            None => (self.started.checked_add(first), Reason::FirstDeadline),
+            Some(last) => (last.checked_add(silence), Reason::SilenceDeadline),
+        };
+        let total = (self.started.checked_add(total), Reason::TotalDeadline);
+        [phase, total].into_iter().filter_map(|(when, reason)| Some((when?, reason))).min_by_key(|&(when, _)| when)
+    }
+
+    /// Waits for output, the end, a signal or `until`; reads what there is.
+    fn wait(&mut self, bell: Option<&Bell>, until: Option<Instant>) -> Result<(), ProcessError> {
+        let blind = self.pidfd.is_none().then_some(GLANCE);
+        let left = until.map(|until| until.saturating_duration_since(now()));
+        let timeout = left.into_iter().chain(blind).min().map(timespec);
+        let mut fds: Vec<PollFd<'_>> = self.taps.iter().map(|tap| PollFd::new(tap, PollFlags::IN)).collect();
+        fds.extend(self.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+        fds.extend(bell.map(|bell| PollFd::new(bell, PollFlags::IN)));
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(failed("wait for output")(error)),
+        }
+        self.pump();
+        Ok(())
+    }
+
+    /// Reads once from each stream. Tells whether there was anything.
+    fn pump(&mut self) -> bool {
+        let mut any = false;
+        for mut tap in std::mem::take(&mut self.taps) {
+            match self.deliver(|deliver| tap.pump(deliver)) {
+                Some(Flow::Closed) => {
+                    self.deliver(|deliver| tap.finish(deliver));
+                }
+                Some(Flow::Empty) => self.taps.push(tap),
+                // A log that cannot be written must not block the launch: its stream is read on.
+                Some(Flow::Data) | None => {
+                    any = true;
+                    self.taps.push(tap);
+                }
+            }
+        }
+        any
+    }
+
+    /// Lets `read` deliver lines to the observer, and takes down what they mean.
+    fn deliver<T>(&mut self, read: impl FnOnce(&mut dyn FnMut(Stream, &str)) -> Result<T, LogFailed>) -> Option<T> {
+        let (observe, stderr, mut progress) = (&mut self.observe, &mut self.stderr, false);
+        let result = read(&mut |stream, line| {
+            if stream == Stream::Err {
+                stderr.push(line);
+            }
+            progress |= observe(stream, line) == Pulse::Progress;
+        });
+        if progress {
+            self.progress = Some(now());
+        }
+        result.map_err(|error| self.log_failed.get_or_insert(error)).ok()
+    }
+
+    /// The leader's end, once it has come. It stays unreaped, so that its number names nobody else's session.
+    fn exit(&self) -> Result<Option<Exit>, ProcessError> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        let status = waitid(WaitId::Pid(self.pid), options).map_err(failed("learn how the launch ended"))?;
+        Ok(status.and_then(|status| match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Some(Exit::Code(code)),
+            (None, Some(signal)) => Some(Exit::Signal(signal)),
+            (None, None) => None,
+        }))
+    }
+
+    /// Reads on for `pause` while what is left of the launch is being ended.
+    pub(super) fn linger(&mut self, pause: Duration) {
+        let until = now() + pause;
+        while let Some(left) = until.checked_duration_since(now()).filter(|left| !left.is_zero()) {
+            let mut fds: Vec<PollFd<'_>> = self.taps.iter().map(|tap| PollFd::new(tap, PollFlags::IN)).collect();
+            if poll(&mut fds, Some(&timespec(left))).is_ok() {
+                self.pump();
+            }
+        }
+    }
+
+    /// Reads what is still in the pipes and concludes.
+    pub(super) fn conclude(mut self, exit: Exit, wall: Duration) -> Result<Ended, ProcessError> {
+        // Bounded: somebody who is not ours may hold the other end and go on writing.
+        for _ in 0..64 {
+            if !self.pump() {
+                break;
+            }
+        }
+        for tap in std::mem::take(&mut self.taps) {
+            self.deliver(|deliver| tap.finish(deliver));
+        }
+        match self.log_failed {
+            Some(LogFailed { path, source }) => Err(ProcessError::Log { path, source }),
+            None => Ok(Ended { exit, reason: self.reason, wall, stderr: self.stderr }),
+        }
+    }
+
+    /// Whether the harness ended it.
+    pub(super) fn was_cut_short(&self) -> bool {
+        self.reason != Reason::Itself
+    }
+
+    /// Since the start.
+    pub(super) fn wall(&self) -> Duration {
+        now().saturating_duration_since(self.started)
+    }
+}
