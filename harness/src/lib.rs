@@ -7,3 +7,4 @@ pub mod config;
 pub mod id;
 pub mod plan;
 pub mod record;
+pub mod stats;
