@@ -33,15 +33,15 @@ impl Kernel {
         }
     }
 
-    /// Default K for a message of `bytes`: so that a batch lasts some 50 us or more on shared memory without making one
-    /// batch of the largest messages longer than a visit.
+    /// Default K for a message of `bytes`: so that a batch lasts 50 us or more on shared memory (0.14 us for 8 bytes one
+    /// way, 0.19 us for an allreduce of two ranks) without making one batch of the largest messages longer than a visit.
     #[must_use]
     pub fn default_k(self, bytes: Bytes) -> u32 {
         let size = bytes.0.max(1);
         match self {
             Kernel::Latency => (512 * 1024 / (size + 2048)).clamp(1, 200),
-            Kernel::Bandwidth => (64 * 1024 / (size + 8192)).clamp(1, 8),
-            Kernel::Allreduce => (256 * 1024 / (size + 2048)).clamp(1, 100),
+            Kernel::Bandwidth => (128 * 1024 / (size + 8192)).clamp(1, 15),
+            Kernel::Allreduce => (300 * 1024 / (size + 1016)).clamp(1, 300),
         }
         .try_into()
         .unwrap_or(1)

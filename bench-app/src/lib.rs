@@ -1,10 +1,17 @@
 //! The contract between `bench-app` (the program that is measured) and the harness (the program that measures).
 //!
 //! Nothing here speaks MPI: the harness links this library on machines that have no MPI at all. [`workload`] says what is
-//! asked for on bench-app's command line, [`event`] what comes back on its standard output.
+//! asked for on bench-app's command line, [`event`] what comes back on its standard output, [`exit`] how it may end.
+//! The other modules are the parts of the program that need no MPI, so that they are tested where there is none.
 
 pub mod event;
+pub mod exit;
+pub mod facts;
 pub mod kernel;
+pub mod launcher;
+pub mod pages;
+pub mod payload;
+pub mod table;
 pub mod workload;
 
 pub use event::{Decoded, Event, PROTOCOL, decode, encode};

@@ -1,2 +1,122 @@
-//! Measures; see the library for the contract.
-fn main() {}
+//! The MPI benchmark that is measured in every mode. The library says what it is asked and what it answers.
+
+mod buffers;
+mod check;
+mod clock;
+mod kernels;
+mod mpi_ffi;
+mod output;
+mod session;
+mod team;
+mod visit;
+
+use std::{
+    io::{IsTerminal, stderr},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use bench_app::{
+    Event, PROTOCOL, Workload,
+    event::{Boot, Failed},
+    exit,
+    launcher::LauncherView,
+    table::Table,
+    workload::Args,
+};
+use clap::{CommandFactory, Parser, error::ErrorKind};
+
+use crate::{
+    clock::Start,
+    output::Output,
+    session::{Ending, Failure, Session},
+};
+
+/// Launcher ranks below this one say that they exist before `MPI_Init`.
+const BOOTING_RANKS: u32 = 16;
+/// How long a singleton lingers that was meant to be one of several. Launchers end a job with the first rank that leaves
+/// with an error, and every singleton is to be heard.
+const LINGER: Duration = Duration::from_millis(500);
+/// Longest message of a failure that is passed on: a frame has room for it.
+const MESSAGE_MAX: usize = 600;
+
+fn main() -> ExitCode {
+    let launcher = launcher();
+    let (args, workload) = match arguments() {
+        Ok(asked) => asked,
+        Err(error) => return refuse(&error, launcher),
+    };
+    match start(&args, &workload, launcher) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => give_up(&failure),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge: only here does bench-app read its environment")]
+fn launcher() -> LauncherView {
+    LauncherView::detect(|name| std::env::var(name).ok())
+}
+
+fn arguments() -> Result<(Args, Workload), clap::Error> {
+    let args = Args::try_parse()?;
+    let workload = args.workload().map_err(|why| Args::command().error(ErrorKind::ValueValidation, why))?;
+    Ok((args, workload))
+}
+
+/// Help, version or a complaint, said once. The other ranks leave without an error: a launcher that reacts to the first
+/// one could silence the rank that speaks.
+fn refuse(error: &clap::Error, launcher: LauncherView) -> ExitCode {
+    if !launcher.speaks() {
+        return ExitCode::SUCCESS;
+    }
+    match error.print() {
+        Ok(()) if !error.use_stderr() => ExitCode::SUCCESS,
+        Ok(()) | Err(_) => ExitCode::from(exit::USAGE),
+    }
+}
+
+fn start(args: &Args, workload: &Workload, launcher: LauncherView) -> Result<u8, Failure> {
+    let mut output = Output::open()?;
+    if launcher.rank.is_none_or(|rank| rank < BOOTING_RANKS) {
+        let (launcher_rank, launcher_size) = (launcher.rank, launcher.size);
+        output.say(&Event::Boot(Boot { protocol: PROTOCOL, launcher_rank, launcher_size, pid: std::process::id() }))?;
+    }
+    let init = Start::now();
+    let mpi = mpi_ffi::Mpi::initialize();
+    let init_ns = init.ns();
+    let table = (args.table || stderr().is_terminal()).then(Table::default);
+    let mut session = Session { world: mpi.world()?, workload, output, table };
+    let ending = session.run(launcher, init_ns)?;
+    show(&session);
+    mpi.finalize();
+    Ok(match ending {
+        Ending::Measured => exit::MEASURED,
+        Ending::WrongData => exit::WRONG_DATA,
+        Ending::Singleton => {
+            if launcher.size.is_some_and(|size| size > 1) {
+                thread::sleep(LINGER);
+            }
+            exit::SINGLETON
+        }
+    })
+}
+
+#[expect(clippy::print_stderr, reason = "standard error is for the person who runs bench-app by hand")]
+fn show(session: &Session) {
+    if session.world.rank == 0
+        && let Some(table) = &session.table
+    {
+        eprint!("{table}");
+    }
+}
+
+/// Says why this rank cannot go on and ends the world, so that no rank is left spinning.
+#[cold]
+fn give_up(failure: &Failure) -> ! {
+    let message = failure.to_string().chars().take(MESSAGE_MAX).collect();
+    let failed = Event::Failed(Failed { rank: mpi_ffi::world_rank(), message });
+    // Where even this cannot be written there is nobody to tell.
+    Output::open().and_then(|mut output| output.say(&failed)).ok();
+    mpi_ffi::abort(exit::FAILED)
+}

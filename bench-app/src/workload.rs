@@ -9,7 +9,7 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{Bytes, Kernel};
+use crate::kernel::{Bytes, Kernel, WINDOW};
 
 /// One kernel at one message size, with K fixed before the experiment so that it is equal in all modes.
 ///
@@ -22,6 +22,18 @@ pub struct Cell {
     pub bytes: Bytes,
     /// Repetitions in a batch (round trips, windows, calls).
     pub k: NonZeroU32,
+}
+
+impl Cell {
+    /// Batches discarded at the start of each visit: two, or as many as it takes to pass 32 messages.
+    #[must_use]
+    pub fn warm_up(&self) -> u32 {
+        let messages = match self.kernel {
+            Kernel::Latency | Kernel::Allreduce => 2,
+            Kernel::Bandwidth => WINDOW as u32,
+        };
+        32_u32.div_ceil(messages * self.k.get().min(32)).max(2)
+    }
 }
 
 /// The order of the cells within a round.
@@ -37,7 +49,7 @@ pub enum Order {
 /// All that one launch measures.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Workload {
-    /// Cells, each visited once a round.
+    /// Cells, each visited once a round. The first visit of a cell is preceded by its payload check.
     pub cells: Vec<Cell>,
     /// Rounds, hence visits a cell.
     pub rounds: NonZeroU32,
@@ -114,15 +126,23 @@ impl FromStr for SizeArg {
 
 /// Measure MPI latency, bandwidth and allreduce, by batches that are kept, not averaged.
 ///
-/// Start it under any launcher with two or more ranks. Results are lines that begin with `@sifbench`.
+/// Start it under any launcher with two or more ranks. Latency and bandwidth run between ranks 0 and 1 (the others
+/// sleep), allreduce over all ranks. The first visit of a cell follows a check of every byte it transfers.
+/// Results are lines on standard output, `@sifbench <length> <crc32> <json>`; `ns` holds the raw batches.
 #[derive(Debug, Parser)]
 #[command(
     name = "bench-app",
     version,
     after_help = "Examples:\n  \
-        mpirun -np 2 bench-app\n  \
+        mpirun -np 2 bench-app --table\n  \
         mpirun -np 2 bench-app --kernel latency --size 8 --size 4Mi:1\n  \
-        mpirun -np 4 bench-app --size latency@8:200 --size allreduce@1Ki:100 --rounds 10"
+        mpirun -np 4 bench-app --size latency@8:200 --size allreduce@1Ki:100 --rounds 10\n\n\
+        Exit codes:\n  \
+        0  everything was measured\n  \
+        2  bad arguments (said by launcher rank 0; the other ranks leave with 0)\n  \
+        3  the world has one rank only, nothing was measured\n  \
+        4  wrong data: a payload arrived changed\n  \
+        5  an MPI call failed or the output is closed; the world was aborted"
 )]
 pub struct Args {
     /// Kernels that sizes without a kernel of their own apply to [default: latency,bandwidth,allreduce]
@@ -143,6 +163,9 @@ pub struct Args {
     /// Seed of that order
     #[arg(long, default_value = "1")]
     seed: u64,
+    /// Print medians as a table on standard error at the end (always done where that is a terminal)
+    #[arg(long)]
+    pub table: bool,
 }
 
 impl Args {
@@ -218,7 +241,21 @@ mod tests {
     fn sizes_apply_to_the_named_kernels() {
         let args = ["--kernel", "latency,bandwidth", "--size", "8", "--size", "allreduce@16:3"].map(String::from);
         let cells: Vec<_> = parse(&args).unwrap().cells.iter().map(ToString::to_string).collect();
-        assert_eq!(cells, ["latency@8:200", "bandwidth@8:7", "allreduce@16:3"]);
+        assert_eq!(cells, ["latency@8:200", "bandwidth@8:15", "allreduce@16:3"]);
+    }
+
+    #[test]
+    fn warm_up_passes_two_batches_and_32_messages() {
+        let check = |cell: &str, batches: u32| {
+            let workload = parse(&["--size".to_owned(), cell.to_owned()]).unwrap();
+            assert_eq!(workload.cells[0].warm_up(), batches, "{cell}");
+        };
+        check("latency@8:200", 2);
+        check("latency@8:16", 2);
+        check("latency@8:5", 4);
+        check("latency@4Mi:1", 16);
+        check("bandwidth@8:1", 2);
+        check("allreduce@8:4000000000", 2);
     }
 
     #[test]

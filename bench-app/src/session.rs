@@ -1,0 +1,165 @@
+//! From the world's first word to its last: hello, facts, rounds of visits, done.
+
+use std::{io, time::Duration};
+
+use bench_app::{
+    Cell, Event, PROTOCOL, Workload,
+    event::{BATCHES_PER_FRAME, Begin, Done, Facts, Hello, Measurement, RankFacts, WrongData},
+    launcher::LauncherView,
+    table::Table,
+};
+
+use crate::{
+    buffers::Buffers,
+    check::check,
+    clock::Start,
+    mpi_ffi::{Comm, MpiError},
+    output::Output,
+    team::{Crew, Team, Turn},
+    visit::visit,
+};
+
+/// Longest first line of a library's version that is passed on: a frame has room for it.
+const LIBRARY_MAX: usize = 240;
+
+/// Why a rank cannot go on. Its world then has to be aborted: the others would wait for it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// An MPI call failed.
+    #[error(transparent)]
+    Mpi(#[from] MpiError),
+    /// Nobody reads the frames.
+    #[error("standard output: {0}; hint: is the reader of bench-app's output still there?")]
+    Output(#[from] io::Error),
+    /// The gather of facts brought something else.
+    #[error("facts of the ranks: {0}")]
+    Facts(#[from] serde_json::Error),
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With everything measured.
+    Measured,
+    /// With a world of one rank.
+    Singleton,
+    /// With wrong data.
+    WrongData,
+}
+
+/// One launch, on one rank.
+pub(crate) struct Session<'a> {
+    pub(crate) world: Comm,
+    pub(crate) workload: &'a Workload,
+    pub(crate) output: Output,
+    /// Where rank 0 adds what it measures, if a person wants to see it.
+    pub(crate) table: Option<Table>,
+}
+
+impl Session<'_> {
+    /// Says who and where we are, then measures if there is anybody to measure with.
+    pub(crate) fn run(&mut self, launcher: LauncherView, init_ns: u64) -> Result<Ending, Failure> {
+        let begun = Start::now();
+        if self.world.rank == 0 {
+            self.output.say(&Event::Hello(self.hello(launcher, init_ns)))?;
+        }
+        let records = self.world.gather(&RankFacts::collect(self.world.rank.unsigned_abs()).to_record())?;
+        if self.world.rank == 0 {
+            self.output.say(&Event::Facts(Facts::from_records(&records)?))?;
+        }
+        if self.world.size < 2 {
+            return Ok(Ending::Singleton);
+        }
+        let crew = Crew::new(&self.world)?;
+        let mut buffers = Buffers::new(self.workload, self.world.rank);
+        if self.world.rank == 0 { self.lead(&crew, &mut buffers, begun) } else { Ok(self.follow(&crew, &mut buffers)?) }
+    }
+
+    fn hello(&self, launcher: LauncherView, init_ns: u64) -> Hello {
+        let library = mpi::environment::library_version().unwrap_or_else(|_| "not UTF-8".into());
+        // Open MPI 4.1 counts the terminating NUL as part of the text.
+        let line = library.lines().next().unwrap_or_default().trim_end_matches('\0');
+        let library = line.chars().take(LIBRARY_MAX).collect();
+        let (world, version) = (self.world.size.unsigned_abs(), env!("CARGO_PKG_VERSION").into());
+        Hello { protocol: PROTOCOL, version, world, launcher_size: launcher.size, library, init_ns }
+    }
+
+    fn lead(&mut self, crew: &Crew, buffers: &mut Buffers, begun: Start) -> Result<Ending, Failure> {
+        let mut visits = 0;
+        for round in 0..self.workload.rounds.get() {
+            for cell in self.workload.round(round) {
+                let Some(team) = crew.team(cell.kernel) else { continue };
+                let Cell { kernel, bytes, .. } = cell;
+                self.output.say(&Event::Begin(Begin { kernel, bytes, visit: round }))?;
+                if round == 0 && !self.check(&cell, crew, &team, buffers)? {
+                    crew.dismiss(Turn::WrongData)?;
+                    return Ok(Ending::WrongData);
+                }
+                crew.start(&team)?;
+                let ns = visit(&cell, self.visit_time(), &team, buffers)?;
+                self.report(&cell, round, &ns)?;
+                visits += 1;
+            }
+        }
+        crew.dismiss(Turn::End)?;
+        self.output.say(&Event::Done(Done { visits, wall_ns: begun.ns() }))?;
+        Ok(Ending::Measured)
+    }
+
+    /// Rank 0's side of the check pass: whether all ranks saw what had been sent; says who did not.
+    fn check(&mut self, cell: &Cell, crew: &Crew, team: &Team, buffers: &mut Buffers) -> Result<bool, Failure> {
+        crew.start(team)?;
+        let found = team.collect(check(cell, &team.data, buffers)?)?;
+        let Cell { kernel, bytes, .. } = *cell;
+        let wrong = (0..).zip(&found).filter_map(|(rank, at)| at.map(|at| WrongData { kernel, bytes, rank, at }));
+        for event in wrong {
+            self.output.say(&Event::WrongData(event))?;
+        }
+        Ok(found.iter().all(Option::is_none))
+    }
+
+    /// The other ranks: the same sequence, each step when rank 0 says so.
+    fn follow(&self, crew: &Crew, buffers: &mut Buffers) -> Result<Ending, MpiError> {
+        for round in 0..self.workload.rounds.get() {
+            for cell in self.workload.round(round) {
+                let Some(team) = crew.team(cell.kernel) else { continue };
+                if round == 0 {
+                    if let Some(ending) = ending(crew.wait()?) {
+                        return Ok(ending);
+                    }
+                    team.collect(check(&cell, &team.data, buffers)?)?;
+                }
+                if let Some(ending) = ending(crew.wait()?) {
+                    return Ok(ending);
+                }
+                visit(&cell, self.visit_time(), &team, buffers)?;
+            }
+        }
+        Ok(ending(crew.wait()?).unwrap_or(Ending::Measured))
+    }
+
+    fn visit_time(&self) -> Duration {
+        Duration::from_millis(self.workload.visit_ms.into())
+    }
+
+    fn report(&mut self, cell: &Cell, visit: u32, ns: &[u64]) -> io::Result<()> {
+        let (Cell { kernel, bytes, k }, discarded) = (*cell, cell.warm_up());
+        for (frame, ns) in (0..).step_by(BATCHES_PER_FRAME).zip(ns.chunks(BATCHES_PER_FRAME)) {
+            let (k, ns) = (k.get(), ns.to_vec());
+            let measurement = Measurement { kernel, bytes, visit, k, discarded, first: frame, ns };
+            if let Some(table) = &mut self.table {
+                table.add(&measurement);
+            }
+            self.output.say(&Event::Measurement(measurement))?;
+        }
+        Ok(())
+    }
+}
+
+fn ending(turn: Turn) -> Option<Ending> {
+    match turn {
+        Turn::Go => None,
+        Turn::End => Some(Ending::Measured),
+        Turn::WrongData => Some(Ending::WrongData),
+    }
+}

@@ -1,0 +1,125 @@
+//! Who takes part in a visit, and how its ranks agree outside the timed part.
+//!
+//! Rank 0 leads; the others learn by a control message what comes next. A communicator of its own carries control, so
+//! that it never meets a data message.
+
+use std::{thread, time::Duration};
+
+use bench_app::Kernel;
+
+use crate::mpi_ffi::{Comm, MpiError};
+
+/// How long a rank that waits for its turn sleeps between two looks. MPI's own waiting would spin on a core that the
+/// measuring ranks' launcher, or their clock frequency, could use.
+const NAP: Duration = Duration::from_micros(200);
+
+/// The ranks of a visit.
+#[derive(Clone, Copy)]
+pub(crate) struct Team {
+    /// Carries what is measured.
+    pub(crate) data: Comm,
+    control: Comm,
+}
+
+impl Team {
+    fn new(ranks: &Comm) -> Result<Team, MpiError> {
+        Ok(Team { data: ranks.duplicate()?, control: ranks.duplicate()? })
+    }
+
+    /// Whether this rank is the one that decides and times.
+    pub(crate) fn leads(&self) -> bool {
+        self.data.rank == 0
+    }
+
+    /// Rank 0's answer to whether there is another batch, on all ranks.
+    pub(crate) fn agree(&self, another: bool) -> Result<bool, MpiError> {
+        self.control.broadcast(u8::from(another)).map(|word| word != 0)
+    }
+
+    /// Dissemination barrier of empty messages: the library's own would be part of what is compared.
+    ///
+    /// Between two ranks the other one leaves first: it already waits for the batch's first message when rank 0 starts.
+    pub(crate) fn synchronise(&self) -> Result<(), MpiError> {
+        let Comm { rank, size, .. } = self.control;
+        let mut distance = 1;
+        while distance < size {
+            self.control.nudge((rank + distance) % size, (rank + size - distance) % size)?;
+            distance *= 2;
+        }
+        Ok(())
+    }
+
+    /// The slowest rank's time of each batch, on rank 0.
+    pub(crate) fn slowest(&self, ns: &[u64]) -> Result<Vec<u64>, MpiError> {
+        self.control.largest(ns)
+    }
+
+    /// The number each rank found, by rank, on rank 0.
+    pub(crate) fn collect(&self, found: Option<u64>) -> Result<Vec<Option<u64>>, MpiError> {
+        let all = self.control.gather(&found.unwrap_or(u64::MAX).to_le_bytes())?;
+        let number = |bytes: &[u8; 8]| Some(u64::from_le_bytes(*bytes)).filter(|number| *number != u64::MAX);
+        Ok(all.as_chunks().0.iter().map(number).collect())
+    }
+}
+
+/// What a rank hears when it waits for its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The next check or visit of its teams begins.
+    Go,
+    /// All is done.
+    End,
+    /// Stop: a payload arrived changed.
+    WrongData,
+}
+
+impl Turn {
+    const ALL: [Turn; 3] = [Turn::Go, Turn::End, Turn::WrongData];
+}
+
+/// All ranks of the world.
+pub(crate) struct Crew {
+    turns: Comm,
+    all: Team,
+    pair: Option<Team>,
+}
+
+impl Crew {
+    /// Makes the communicators. Collective over `world`.
+    pub(crate) fn new(world: &Comm) -> Result<Crew, MpiError> {
+        let pair = world.first(2)?.as_ref().map(Team::new).transpose()?;
+        Ok(Crew { turns: world.duplicate()?, all: Team::new(world)?, pair })
+    }
+
+    /// The team of `kernel`, if this rank is in it.
+    pub(crate) fn team(&self, kernel: Kernel) -> Option<Team> {
+        match kernel {
+            Kernel::Latency | Kernel::Bandwidth => self.pair,
+            Kernel::Allreduce => Some(self.all),
+        }
+    }
+
+    /// Rank 0 gives `team` its turn.
+    pub(crate) fn start(&self, team: &Team) -> Result<(), MpiError> {
+        self.tell(team.data.size, Turn::Go)
+    }
+
+    /// Rank 0 sends everybody home.
+    pub(crate) fn dismiss(&self, turn: Turn) -> Result<(), MpiError> {
+        self.tell(self.turns.size, turn)
+    }
+
+    fn tell(&self, ranks: i32, turn: Turn) -> Result<(), MpiError> {
+        (1..ranks).try_for_each(|rank| self.turns.outgoing(&[turn as u8], rank).send())
+    }
+
+    /// The other ranks sleep until rank 0 tells them something.
+    pub(crate) fn wait(&self) -> Result<Turn, MpiError> {
+        while !self.turns.has_message(0)? {
+            thread::sleep(NAP);
+        }
+        let mut word = [0];
+        self.turns.incoming(&mut word, 0).receive()?;
+        Ok(Turn::ALL.into_iter().find(|turn| *turn as u8 == word[0]).unwrap_or(Turn::End))
+    }
+}
