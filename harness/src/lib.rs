@@ -7,4 +7,5 @@ pub mod config;
 pub mod id;
 pub mod plan;
 pub mod record;
+pub mod report;
 pub mod stats;
