@@ -8,3 +8,5 @@ pub mod id;
 pub mod plan;
 pub mod process;
 pub mod record;
+pub mod report;
+pub mod stats;

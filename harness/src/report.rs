@@ -1,0 +1,390 @@
+//! The report of a run as data: everything that tables, plots and pages show, and nothing that they would have to compute.
+//!
+//! [`model()`] derives it from what a run has stored; it does no I/O and reads no clock, so equal input gives an equal
+//! report. Renderers turn it into text for a terminal, one HTML page, or JSON.
+
+mod model;
+pub mod table;
+mod units;
+mod words;
+
+use std::collections::BTreeMap;
+
+use bench_app::{Bytes, Kernel};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    case::{Mode, Mpi},
+    id::{AttemptId, CaseId, Sha256, SiteId},
+    record::{FileFact, Outcome, Purpose},
+    stats::Interval,
+};
+
+pub use model::model;
+
+/// Version of the report as JSON; it changes when a field changes its meaning.
+pub const SCHEMA: u32 = 1;
+/// Confidence of every interval.
+pub const LEVEL: f64 = 0.95;
+
+/// A run, analysed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Version of sifbench that measured.
+    pub tool: String,
+    /// The measuring place.
+    pub site: SiteId,
+    /// Start of the run, RFC 3339.
+    pub started: String,
+    /// Name of the campaign.
+    pub campaign: String,
+    /// Digest of the design.
+    pub design: Sha256,
+    /// Seed of the order of launches.
+    pub seed: u64,
+    /// Confidence of every interval.
+    pub level: f64,
+    /// Launches without which there is no interval at that confidence.
+    pub launches_needed: usize,
+    /// Blocks.
+    pub blocks: Blocks,
+    /// What weakens the figures as a whole, in words.
+    pub notes: Vec<String>,
+    /// The baseline, the baseline again, then every other case in the design's order.
+    pub cases: Vec<CaseReport>,
+    /// Combinations tried for their outcome alone.
+    pub probes: Vec<ProbeReport>,
+    /// Every attempt that did not complete, in the order made.
+    pub failures: Vec<Failure>,
+    /// Facts of the host.
+    pub facts: BTreeMap<String, String>,
+    /// Files that were run.
+    pub files: Vec<FileFact>,
+    /// Where settings came from.
+    pub origins: BTreeMap<String, String>,
+}
+
+/// How far the run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocks {
+    /// Analysed blocks of the design.
+    pub planned: u32,
+    /// Blocks in which at least one analysed launch was made.
+    pub begun: u32,
+    /// Whether nothing of the design is left to do.
+    pub complete: bool,
+}
+
+/// What a case is compared as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// What the others are compared with.
+    Baseline,
+    /// The baseline launched again in every block: what differs here differs by chance or by the machine.
+    Twin,
+    /// Compared with the baseline.
+    Compared,
+}
+
+/// One case, as it was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseReport {
+    /// Which. The baseline and its twin share theirs.
+    pub id: CaseId,
+    /// What it is compared as.
+    pub role: Role,
+    /// Its mode.
+    pub mode: Mode,
+    /// Mode and versions.
+    pub label: String,
+    /// The label, without what all cases of the run have in common.
+    pub name: String,
+    /// The host's MPI, where one takes part.
+    pub host: Option<Mpi>,
+    /// The image's MPI, where one takes part.
+    pub image: Option<Mpi>,
+    /// Number of ranks.
+    pub ranks: u32,
+    /// What came out, in one sentence.
+    pub answer: String,
+    /// Kernel by kernel and size by size.
+    pub cells: Vec<CellReport>,
+    /// Analysed launches.
+    pub launches: Launches,
+    /// What a launch costs.
+    pub costs: Costs,
+    /// What the launches found around them.
+    pub seen: Seen,
+    /// The command of one launch, quoted for a shell.
+    pub command: Option<String>,
+}
+
+/// One kernel at one size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellReport {
+    /// What is measured.
+    pub kernel: Kernel,
+    /// The message size.
+    pub bytes: Bytes,
+    /// A figure, or why there is none.
+    pub status: CellStatus,
+}
+
+/// A figure, or why there is none: the one answer that tables, plots and grids share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum CellStatus {
+    /// Measured and analysed.
+    Figure(Figure),
+    /// Ran through, tried for its outcome alone.
+    Ran,
+    /// No figure.
+    Failed {
+        /// Why.
+        outcome: Outcome,
+        /// Analysed launches that had measured it before it was given up.
+        measured: usize,
+    },
+}
+
+/// What was measured in one cell, over all analysed launches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// Time of one operation: a half round trip, one message of a window, one allreduce. ns.
+    pub time: Time,
+    /// The rate that follows from the time, for bandwidth alone.
+    pub rate: Option<Rate>,
+    /// Time over the baseline's time; none for the baseline, and where the baseline has no figure.
+    pub ratio: Option<Ratio>,
+    /// Every launch.
+    pub launches: Vec<LaunchFigure>,
+}
+
+/// Where the times of a cell lie, ns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Time {
+    /// Median of the launches' medians.
+    pub median: f64,
+    /// Its interval; none where launches are too few.
+    pub interval: Option<Interval>,
+    /// Launches.
+    pub k: usize,
+    /// 10 % of all batches were faster. Batches describe; they decide nothing.
+    pub p10: f64,
+    /// 90 % of all batches were faster.
+    pub p90: f64,
+    /// The fastest batch: a floor, never a comparison.
+    pub min: f64,
+    /// Batches in all.
+    pub batches: usize,
+}
+
+/// Bytes per second, derived from times: rates are never averaged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// From the median time.
+    pub median: f64,
+    /// From the ends of its interval, lower rate first.
+    pub interval: Option<[f64; 2]>,
+}
+
+/// A time over the baseline's time, paired by block. Above 1 is slower, whatever the kernel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ratio {
+    /// Hodges-Lehmann estimate.
+    pub estimate: f64,
+    /// Pairs of launches.
+    pub k: usize,
+    /// The same estimate with its interval; none where pairs are too few.
+    pub interval: Option<Interval>,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+/// What a ratio's interval says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The interval lies above 1.
+    Slower,
+    /// The interval lies below 1.
+    Faster,
+    /// The interval holds 1. That is no proof of equality.
+    NoDifferenceShown,
+    /// Too few pairs of launches for an interval.
+    Undecided,
+}
+
+impl Verdict {
+    /// Every verdict, in the order of keys.
+    pub const ALL: [Verdict; 4] = [Verdict::Slower, Verdict::Faster, Verdict::NoDifferenceShown, Verdict::Undecided];
+
+    fn of(interval: Option<&Interval>) -> Self {
+        match interval {
+            None => Verdict::Undecided,
+            Some(interval) if interval.lo > 1.0 => Verdict::Slower,
+            Some(interval) if interval.hi < 1.0 => Verdict::Faster,
+            Some(_) => Verdict::NoDifferenceShown,
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Verdict::Slower => "slower",
+            Verdict::Faster => "faster",
+            Verdict::NoDifferenceShown => "no difference shown",
+            Verdict::Undecided => "undecided",
+        }
+    }
+}
+
+/// One launch in one cell.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LaunchFigure {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Its block, by which it is paired.
+    pub block: u32,
+    /// Median over the kept batches of all its visits, ns.
+    pub median: f64,
+}
+
+/// Analysed launches of a case. Those that did not complete are set aside whole, and listed under failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launches {
+    /// Made.
+    pub made: usize,
+    /// Completed, hence analysed.
+    pub completed: usize,
+}
+
+/// What a launch costs besides what is measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Costs {
+    /// From start to end.
+    pub wall: Option<Cost>,
+    /// From start to the first word after `MPI_Init`.
+    pub hello: Option<Cost>,
+    /// `MPI_Init` on rank 0.
+    pub init: Option<Cost>,
+    /// Time to hello beyond the baseline's, ns, paired by block; none where pairs are too few.
+    pub hello_extra: Option<Interval>,
+}
+
+/// A duration over launches, ns.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Median.
+    pub median: f64,
+    /// Shortest.
+    pub min: f64,
+    /// Longest.
+    pub max: f64,
+    /// Launches.
+    pub k: usize,
+}
+
+/// What launches of a case found around them: one entry each, more where launches differ.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The MPI library as loaded.
+    pub libraries: Vec<String>,
+    /// The CPUs of each rank as obtained.
+    pub placement: Vec<String>,
+    /// Which namespaces ranks of a host share.
+    pub isolation: Vec<String>,
+}
+
+/// A combination that was tried for its outcome.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeReport {
+    /// Which.
+    pub id: CaseId,
+    /// Its mode.
+    pub mode: Mode,
+    /// Mode and versions.
+    pub label: String,
+    /// What came out, in one sentence.
+    pub answer: String,
+    /// Kernel by kernel and size by size.
+    pub cells: Vec<CellReport>,
+    /// What the launches found around them.
+    pub seen: Seen,
+    /// The command, quoted for a shell; none where it was not launched yet.
+    pub command: Option<String>,
+}
+
+/// An attempt that did not complete.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Its case.
+    pub label: String,
+    /// Why it was made.
+    pub purpose: Purpose,
+    /// Its block.
+    pub block: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it said.
+    pub said: Vec<String>,
+    /// What had to be cleared away after it.
+    pub swept: Vec<String>,
+}
+
+impl CaseReport {
+    /// The status of a cell, where the case has it.
+    #[must_use]
+    pub fn status(&self, kernel: Kernel, bytes: Bytes) -> Option<&CellStatus> {
+        status(&self.cells, kernel, bytes)
+    }
+
+    /// The cells that hold figures.
+    pub fn figures(&self) -> impl Iterator<Item = (&CellReport, &Figure)> {
+        self.cells.iter().filter_map(|cell| match &cell.status {
+            CellStatus::Figure(figure) => Some((cell, figure)),
+            CellStatus::Ran | CellStatus::Failed { .. } => None,
+        })
+    }
+}
+
+fn status(cells: &[CellReport], kernel: Kernel, bytes: Bytes) -> Option<&CellStatus> {
+    cells.iter().find(|cell| (cell.kernel, cell.bytes) == (kernel, bytes)).map(|cell| &cell.status)
+}
+
+impl Report {
+    /// The baseline, where the design has one.
+    #[must_use]
+    pub fn baseline(&self) -> Option<&CaseReport> {
+        self.cases.iter().find(|case| case.role == Role::Baseline)
+    }
+
+    /// The baseline's twin.
+    #[must_use]
+    pub fn twin(&self) -> Option<&CaseReport> {
+        self.cases.iter().find(|case| case.role == Role::Twin)
+    }
+
+    /// The sizes at which any case or probe was to run `kernel`, ascending.
+    #[must_use]
+    pub fn sizes(&self, kernel: Kernel) -> Vec<Bytes> {
+        let cells = self.cases.iter().flat_map(|c| &c.cells).chain(self.probes.iter().flat_map(|p| &p.cells));
+        let mut sizes: Vec<Bytes> = cells.filter(|cell| cell.kernel == kernel).map(|cell| cell.bytes).collect();
+        sizes.sort();
+        sizes.dedup();
+        sizes
+    }
+
+    /// The report as JSON, newline included.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let json = serde_json::to_string_pretty(self);
+        json.unwrap_or_else(|error| unreachable!("a report is plain data: {error}")) + "\n"
+    }
+}

@@ -1,0 +1,369 @@
+//! From what a run has stored to its report.
+
+use std::collections::BTreeMap;
+
+use bench_app::{Bytes, Cell, Kernel, kernel::WINDOW};
+
+use crate::{
+    case::{Case, Stack},
+    id::{AttemptId, CaseId, MpiVersion},
+    plan,
+    record::{Design, Manifest, Outcome, Purpose, Record, Sample},
+    stats,
+};
+
+use super::{
+    Blocks, CaseReport, CellReport, CellStatus, Cost, Costs, Failure, Figure, LEVEL, LaunchFigure, Launches,
+    ProbeReport, Rate, Ratio, Report, Role, SCHEMA, Seen, Time, Verdict, words,
+};
+
+/// The report of a run.
+#[must_use]
+pub fn model(manifest: &Manifest, design: &Design, records: &[Record], samples: &[Sample]) -> Report {
+    let run = Run { design, records, times: times(samples) };
+    let cases = run.cases();
+    Report {
+        schema: SCHEMA,
+        tool: manifest.tool.clone(),
+        site: manifest.site.clone(),
+        started: manifest.started.clone(),
+        campaign: design.campaign.clone(),
+        design: manifest.design.clone(),
+        seed: design.seed,
+        level: LEVEL,
+        launches_needed: stats::smallest_sample(LEVEL),
+        blocks: run.blocks(),
+        notes: run.notes(&cases),
+        cases,
+        probes: design.probes.iter().map(|case| run.probe(case)).collect(),
+        failures: run.failures(),
+        facts: manifest.facts.clone(),
+        files: manifest.files.clone(),
+        origins: manifest.origins.clone(),
+    }
+}
+
+/// Times of one operation, ns, by attempt and cell.
+type Times = BTreeMap<(AttemptId, Kernel, Bytes), Vec<f64>>;
+
+fn times(samples: &[Sample]) -> Times {
+    let mut times = Times::new();
+    for sample in samples {
+        times.entry((sample.attempt, sample.kernel, sample.bytes)).or_default().push(operation_ns(sample));
+    }
+    times
+}
+
+/// Half a round trip, one message of a window, one call.
+fn operation_ns(sample: &Sample) -> f64 {
+    let operations = match sample.kernel {
+        Kernel::Latency => 2.0,
+        Kernel::Bandwidth => WINDOW as f64,
+        Kernel::Allreduce => 1.0,
+    };
+    sample.ns as f64 / f64::from(sample.k) / operations
+}
+
+struct Run<'a> {
+    design: &'a Design,
+    records: &'a [Record],
+    times: Times,
+}
+
+impl<'a> Run<'a> {
+    fn blocks(&self) -> Blocks {
+        let analysed = self.records.iter().filter(|r| is_analysed(r.purpose));
+        Blocks {
+            planned: self.design.blocks,
+            begun: analysed.map(|r| r.block).max().unwrap_or(0),
+            complete: plan::next(self.design, self.records).is_none(),
+        }
+    }
+
+    fn cases(&self) -> Vec<CaseReport> {
+        let Some((baseline, others)) = self.design.cases.split_first() else { return Vec::new() };
+        let roles = [(baseline, Role::Baseline), (baseline, Role::Twin)];
+        let roles = roles.into_iter().chain(others.iter().map(|case| (case, Role::Compared)));
+        roles.map(|(case, role)| self.case(case, role)).collect()
+    }
+
+    fn case(&self, case: &'a Case, role: Role) -> CaseReport {
+        let id = case.id();
+        let purpose = purpose_of(role);
+        let made: Vec<&Record> = self.of(&id).filter(|r| r.purpose == purpose && !is_interrupted(r)).collect();
+        let launches = self.completed(&id, purpose);
+        let cells = sorted_cells(case).map(|cell| self.cell(case, role, cell, &launches)).collect();
+        let first = launches.values().copied().next().or(self.of(&id).next());
+        let suffix = if role == Role::Twin { " again" } else { "" };
+        let mut report = CaseReport {
+            role,
+            mode: case.stack.mode(),
+            label: format!("{}{suffix}", case.label()),
+            name: format!("{}{suffix}", self.name(case)),
+            host: case.stack.host().map(|host| host.mpi.clone()),
+            image: case.stack.image().and_then(|image| image.mpi.clone()),
+            ranks: case.ranks,
+            answer: String::new(),
+            cells,
+            launches: Launches { made: made.len(), completed: launches.len() },
+            costs: self.costs(role, &launches),
+            seen: seen(&launches.values().copied().collect::<Vec<_>>()),
+            command: first.map(|r| r.command.to_string()),
+            id,
+        };
+        report.answer = words::answer(&report);
+        report
+    }
+
+    /// The label, short where the versions are the same everywhere.
+    fn name(&self, case: &Case) -> String {
+        let versions = |case: &Case| case.label().split_once(' ').map(|(_, versions)| versions.to_owned());
+        let common = self.design.cases.iter().all(|other| versions(other) == versions(case));
+        if common { case.stack.mode().to_string() } else { case.label() }
+    }
+
+    fn of(&self, case: &CaseId) -> impl Iterator<Item = &'a Record> {
+        self.records.iter().filter(move |r| r.case == *case)
+    }
+
+    /// Completed launches by block: one a block, the last where a launch was made again.
+    fn completed(&self, case: &CaseId, purpose: Purpose) -> BTreeMap<u32, &'a Record> {
+        let completed = self.of(case).filter(|r| r.purpose == purpose && r.outcome == Outcome::Completed);
+        completed.map(|r| (r.block, r)).collect()
+    }
+
+    fn baseline_launches(&self) -> BTreeMap<u32, &'a Record> {
+        let baseline = self.design.cases.first().map(Case::id);
+        baseline.map(|id| self.completed(&id, Purpose::Measure)).unwrap_or_default()
+    }
+
+    fn cell(&self, case: &Case, role: Role, cell: Cell, launches: &BTreeMap<u32, &Record>) -> CellReport {
+        let figure = self.figure(role, cell, launches);
+        let retired = plan::retired(case, self.records).into_iter().find(|r| r.cell == cell).map(|r| r.outcome);
+        let status = match (retired, figure) {
+            (None, Some(figure)) => CellStatus::Figure(figure),
+            (Some(outcome), figure) => {
+                CellStatus::Failed { outcome, measured: figure.map_or(0, |figure| figure.time.k) }
+            }
+            (None, None) => CellStatus::Failed { outcome: self.last_failure(&case.id(), cell), measured: 0 },
+        };
+        CellReport { kernel: cell.kernel, bytes: cell.bytes, status }
+    }
+
+    /// Why there is no figure of a cell that has not been given up.
+    fn last_failure(&self, case: &CaseId, cell: Cell) -> Outcome {
+        let asked = self.of(case).filter(|r| r.cells.contains(&cell) && r.outcome != Outcome::Completed);
+        let untried = || Outcome::Skipped { reason: "the run ended before".into() };
+        asked.last().map_or_else(untried, |record| record.outcome.clone())
+    }
+
+    fn figure(&self, role: Role, cell: Cell, launches: &BTreeMap<u32, &Record>) -> Option<Figure> {
+        let medians = self.medians(cell, launches);
+        let values: Vec<f64> = medians.iter().map(|launch| launch.median).collect();
+        let batches: Vec<f64> = medians.iter().flat_map(|launch| self.batches(launch.attempt, cell)).copied().collect();
+        let batches = stats::sorted(&batches);
+        let time = Time {
+            median: stats::median(&values)?,
+            interval: stats::median_interval(&values, LEVEL),
+            k: values.len(),
+            p10: stats::quantile_of_sorted(&batches, 0.1)?,
+            p90: stats::quantile_of_sorted(&batches, 0.9)?,
+            min: *batches.first()?,
+            batches: batches.len(),
+        };
+        let ratio = match role {
+            Role::Baseline => None,
+            Role::Twin | Role::Compared => ratio(&medians, &self.medians(cell, &self.baseline_launches())),
+        };
+        Some(Figure { rate: rate(cell, &time), time, ratio, launches: medians })
+    }
+
+    fn medians(&self, cell: Cell, launches: &BTreeMap<u32, &Record>) -> Vec<LaunchFigure> {
+        let figure = |(&block, record): (&u32, &&Record)| {
+            let median = stats::median(self.batches(record.attempt, cell))?;
+            Some(LaunchFigure { attempt: record.attempt, block, median })
+        };
+        launches.iter().filter_map(figure).collect()
+    }
+
+    fn batches(&self, attempt: AttemptId, cell: Cell) -> &[f64] {
+        self.times.get(&(attempt, cell.kernel, cell.bytes)).map_or(&[], Vec::as_slice)
+    }
+
+    fn costs(&self, role: Role, launches: &BTreeMap<u32, &Record>) -> Costs {
+        let over = |cost: fn(&Record) -> Option<u64>| {
+            let values: Vec<f64> = launches.values().filter_map(|r| cost(r)).map(|ns| ns as f64).collect();
+            let values = stats::sorted(&values);
+            Some(Cost { median: stats::median(&values)?, min: *values.first()?, max: *values.last()?, k: values.len() })
+        };
+        let hello_extra = match role {
+            Role::Baseline => None,
+            Role::Twin | Role::Compared => {
+                let baseline = self.baseline_launches();
+                let extra = |(block, record): (&u32, &&Record)| {
+                    Some(record.hello_ns? as f64 - baseline.get(block)?.hello_ns? as f64)
+                };
+                stats::signed_rank(&launches.iter().filter_map(extra).collect::<Vec<f64>>(), LEVEL)
+            }
+        };
+        Costs {
+            wall: over(|r| Some(r.wall_ns)),
+            hello: over(|r| r.hello_ns),
+            init: over(|r| r.hello.as_ref().map(|hello| hello.init_ns)),
+            hello_extra,
+        }
+    }
+
+    fn probe(&self, case: &Case) -> ProbeReport {
+        let id = case.id();
+        let records: Vec<&Record> = self.of(&id).filter(|r| !is_interrupted(r)).collect();
+        let retired = plan::retired(case, self.records);
+        let cell = |cell: Cell| {
+            let outcome = retired.iter().find(|r| r.cell == cell).map(|r| r.outcome.clone());
+            let ran = records.iter().any(|r| !self.batches(r.attempt, cell).is_empty());
+            let status = match outcome {
+                Some(outcome) => CellStatus::Failed { outcome, measured: 0 },
+                None if ran => CellStatus::Ran,
+                None => CellStatus::Failed { outcome: self.last_failure(&id, cell), measured: 0 },
+            };
+            CellReport { kernel: cell.kernel, bytes: cell.bytes, status }
+        };
+        let cells: Vec<CellReport> = sorted_cells(case).map(cell).collect();
+        ProbeReport {
+            mode: case.stack.mode(),
+            label: case.label(),
+            answer: words::probe_answer(&cells, !records.is_empty()),
+            cells,
+            seen: seen(&records),
+            command: records.first().map(|r| r.command.to_string()),
+            id,
+        }
+    }
+
+    fn failures(&self) -> Vec<Failure> {
+        let cases = self.design.cases.iter().chain(&self.design.probes);
+        let labels: Vec<(CaseId, String)> = cases.map(|case| (case.id(), case.label())).collect();
+        let label = |id: &CaseId| {
+            let known = labels.iter().find(|(known, _)| known == id);
+            known.map_or_else(|| format!("case {id}"), |(_, label)| label.clone())
+        };
+        let failed = self.records.iter().filter(|r| r.outcome != Outcome::Completed);
+        let failure = |r: &Record| Failure {
+            attempt: r.attempt,
+            label: label(&r.case),
+            purpose: r.purpose,
+            block: r.block,
+            outcome: r.outcome.clone(),
+            said: r.said.clone(),
+            swept: r.swept.clone(),
+        };
+        failed.map(failure).collect()
+    }
+
+    fn notes(&self, cases: &[CaseReport]) -> Vec<String> {
+        let mut notes = Vec::new();
+        let blocks = self.blocks();
+        if !blocks.complete {
+            let (begun, planned) = (blocks.begun, blocks.planned);
+            notes.push(format!("The run stopped before its end, in block {begun} of {planned}: it can be resumed."));
+        }
+        let needed = stats::smallest_sample(LEVEL);
+        if (self.design.blocks as usize) < needed {
+            notes.push(format!(
+                "With {} blocks nothing can be decided: an interval at {} % takes {needed} launches.",
+                self.design.blocks,
+                LEVEL * 100.0
+            ));
+        }
+        let baseline = cases.iter().find(|case| case.role == Role::Baseline);
+        notes.extend(cases.iter().flat_map(|case| doubts(case, baseline)));
+        let declared = self.design.cases.iter().skip(1).zip(cases.iter().filter(|c| c.role == Role::Compared));
+        let declared = self.design.cases.first().zip(baseline).into_iter().chain(declared);
+        notes.extend(declared.filter_map(|(case, report)| other_library(case, report)));
+        notes
+    }
+}
+
+/// What makes one case's figures doubtful.
+fn doubts(case: &CaseReport, baseline: Option<&CaseReport>) -> Vec<String> {
+    let Launches { made, completed } = case.launches;
+    let lost = (completed < made).then(|| format!("{}: {completed} of {made} analysed launches completed.", case.name));
+    let place = |case: &CaseReport| case.seen.placement.join(" or ");
+    let elsewhere =
+        baseline.filter(|b| completed > 0 && b.launches.completed > 0 && place(b) != place(case)).map(|b| {
+            format!("{}: placed differently from the baseline ({}; baseline: {}).", case.name, place(case), place(b))
+        });
+    lost.into_iter().chain(elsewhere).collect()
+}
+
+/// A library that was loaded in another version than the case says.
+fn other_library(case: &Case, report: &CaseReport) -> Option<String> {
+    let expected = communicating(&case.stack)?;
+    let other = report.seen.libraries.iter().find(|library| MpiVersion::find_in(library).as_ref() != Some(expected))?;
+    Some(format!("{}: expected to load {expected}, but loaded {other}.", report.name))
+}
+
+/// The version whose library the ranks load.
+fn communicating(stack: &Stack) -> Option<&MpiVersion> {
+    match stack {
+        Stack::Native { host, .. } | Stack::Bind { host, .. } => Some(&host.mpi.version),
+        Stack::Embedded { image } | Stack::Hybrid { image, .. } => image.mpi.as_ref().map(|mpi| &mpi.version),
+    }
+}
+
+fn ratio(medians: &[LaunchFigure], baseline: &[LaunchFigure]) -> Option<Ratio> {
+    let partner = |launch: &LaunchFigure| baseline.iter().find(|other| other.block == launch.block);
+    let pairs: Vec<(f64, f64)> =
+        medians.iter().filter_map(|launch| Some((launch.median, partner(launch)?.median))).collect();
+    let (estimate, k) = stats::ratio_estimate(&pairs)?;
+    let interval = stats::ratio(&pairs, LEVEL);
+    Some(Ratio { estimate, k, verdict: Verdict::of(interval.as_ref()), interval })
+}
+
+fn rate(cell: Cell, time: &Time) -> Option<Rate> {
+    let per_second = |ns: f64| cell.bytes.0 as f64 * 1e9 / ns;
+    let of_bandwidth = cell.kernel == Kernel::Bandwidth && time.min > 0.0;
+    of_bandwidth.then(|| Rate {
+        median: per_second(time.median),
+        interval: time.interval.map(|interval| [per_second(interval.hi), per_second(interval.lo)]),
+    })
+}
+
+fn seen(records: &[&Record]) -> Seen {
+    let facts = || records.iter().filter_map(|r| r.facts.as_ref());
+    Seen {
+        libraries: distinct(records.iter().filter_map(|r| r.hello.as_ref()).map(|hello| hello.library.clone())),
+        placement: distinct(facts().map(words::placement)),
+        isolation: distinct(facts().map(words::isolation)),
+    }
+}
+
+fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+    texts.fold(Vec::new(), |mut known, text| {
+        if !known.contains(&text) {
+            known.push(text);
+        }
+        known
+    })
+}
+
+fn sorted_cells(case: &Case) -> impl Iterator<Item = Cell> {
+    let mut cells = case.workload.cells.clone();
+    cells.sort();
+    cells.into_iter()
+}
+
+const fn purpose_of(role: Role) -> Purpose {
+    match role {
+        Role::Baseline | Role::Compared => Purpose::Measure,
+        Role::Twin => Purpose::MeasureTwin,
+    }
+}
+
+const fn is_analysed(purpose: Purpose) -> bool {
+    matches!(purpose, Purpose::Measure | Purpose::MeasureTwin)
+}
+
+fn is_interrupted(record: &Record) -> bool {
+    record.outcome == Outcome::Interrupted
+}

@@ -1,0 +1,349 @@
+//! The report on a terminal, at most 80 columns wide.
+//!
+//! A block a kernel: rows are sizes; the first column is the baseline's figure, the others are times as a ratio to it.
+//! Every figure has its interval below it. Colour only repeats what a word or sign says.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Effects};
+use bench_app::{Bytes, Kernel};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{CaseReport, CellStatus, Cost, Figure, Ratio, Report, Role, Verdict, units, units::Unit, words};
+
+/// Widest line.
+pub const WIDTH: usize = 80;
+/// Columns beside the baseline's: what fits.
+const COLUMNS: usize = 6;
+const SIZE: usize = 8;
+const BASELINE: usize = 11;
+const COLUMN: usize = 10;
+const NAME: usize = 30;
+
+/// Whether to colour. Who writes to a terminal decides, not this module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Text alone.
+    Plain,
+    /// With ANSI colours.
+    Coloured,
+}
+
+/// The report as text.
+#[must_use]
+pub fn render(report: &Report, style: Style) -> String {
+    let mut page = Page { text: String::new(), style, footnotes: Vec::new() };
+    page.head(report);
+    for kernel in Kernel::ALL {
+        page.kernel(report, kernel);
+    }
+    page.key(report);
+    page.launches(report);
+    page.probes(report);
+    page.failures(report);
+    page.notes(report);
+    page.text
+}
+
+/// What a cell means, beside what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    Plain,
+    Strong,
+    Dim,
+    Slower,
+    Faster,
+    Failed,
+}
+
+impl Tone {
+    fn style(self) -> anstyle::Style {
+        match self {
+            Tone::Plain => anstyle::Style::new(),
+            Tone::Strong => Effects::BOLD.into(),
+            Tone::Dim => Effects::DIMMED.into(),
+            Tone::Slower => AnsiColor::Yellow.on_default(),
+            Tone::Faster => AnsiColor::Cyan.on_default(),
+            Tone::Failed => AnsiColor::Red.on_default(),
+        }
+    }
+}
+
+struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+fn cell(text: impl Into<String>, tone: Tone) -> Cell {
+    Cell { text: text.into(), tone }
+}
+
+struct Page {
+    text: String,
+    style: Style,
+    footnotes: Vec<String>,
+}
+
+impl Page {
+    fn head(&mut self, report: &Report) {
+        let title = format!("{} on {}", report.campaign, report.site);
+        self.line(&[(cell(title, Tone::Strong), 0)]);
+        self.paragraph(&words::measured(report));
+        self.line(&[]);
+        let names = report.cases.iter().map(|case| case.name.width()).max().unwrap_or(0).min(NAME);
+        for case in &report.cases {
+            self.entry(&case.name, &case.answer, names);
+        }
+        if let Some(sanity) = words::sanity(report) {
+            self.line(&[]);
+            self.paragraph(&sanity);
+        }
+    }
+
+    /// A kernel's blocks: more than one where there are more cases than columns.
+    fn kernel(&mut self, report: &Report, kernel: Kernel) {
+        let sizes = report.sizes(kernel);
+        let (baseline, others): (Vec<&CaseReport>, Vec<_>) =
+            report.cases.iter().partition(|case| case.role == Role::Baseline);
+        if sizes.is_empty() || baseline.is_empty() {
+            return;
+        }
+        for columns in others.chunks(COLUMNS) {
+            self.line(&[]);
+            let name = cell(kernel.name(), Tone::Strong);
+            self.line(&[(name, kernel.name().width() + 1), (cell(words::definition(kernel), Tone::Dim), 0)]);
+            let columns: Vec<&CaseReport> = baseline.iter().chain(columns).copied().collect();
+            self.header(&columns);
+            for bytes in &sizes {
+                self.size(&columns, kernel, *bytes);
+            }
+        }
+    }
+
+    fn header(&mut self, columns: &[&CaseReport]) {
+        let names: Vec<Vec<String>> = columns.iter().map(|case| stacked(&case.name, COLUMN - 1)).collect();
+        let height = names.iter().map(Vec::len).max().unwrap_or(0);
+        for row in 0..height {
+            let name = |lines: &Vec<String>| cell(lines.get(row).cloned().unwrap_or_default(), Tone::Strong);
+            self.row(cell("", Tone::Plain), names.iter().map(name).collect());
+        }
+    }
+
+    fn size(&mut self, columns: &[&CaseReport], kernel: Kernel, bytes: Bytes) {
+        let cells: Vec<[Cell; 2]> =
+            columns.iter().map(|case| self.status(case.role, case.status(kernel, bytes))).collect();
+        let (figures, ends): (Vec<Cell>, Vec<Cell>) = cells.into_iter().map(|[figure, ends]| (figure, ends)).unzip();
+        self.row(cell(bytes.to_string(), Tone::Plain), figures);
+        self.row(cell("", Tone::Plain), ends);
+    }
+
+    /// A row of a kernel's block: the size, the baseline, the others.
+    fn row(&mut self, first: Cell, cells: Vec<Cell>) {
+        let widths = std::iter::once(BASELINE).chain(std::iter::repeat(COLUMN));
+        let cells = std::iter::once((first, SIZE)).chain(cells.into_iter().zip(widths));
+        self.line(&cells.collect::<Vec<_>>());
+    }
+
+    /// What a cell says, and its interval or what else belongs below.
+    fn status(&mut self, role: Role, status: Option<&CellStatus>) -> [Cell; 2] {
+        match status {
+            None => [cell("-", Tone::Dim), cell("", Tone::Dim)],
+            Some(CellStatus::Ran) => [cell("ran", Tone::Plain), cell("", Tone::Dim)],
+            Some(CellStatus::Failed { outcome, .. }) => {
+                let note = self.footnote(outcome.to_string());
+                [cell(words::short(outcome), Tone::Failed), cell(format!("see [{note}]"), Tone::Dim)]
+            }
+            Some(CellStatus::Figure(figure)) => match (&figure.ratio, role) {
+                (Some(ratio), Role::Twin | Role::Compared) => relative(ratio),
+                (None, _) | (Some(_), Role::Baseline) => absolute(figure),
+            },
+        }
+    }
+
+    fn footnote(&mut self, text: String) -> usize {
+        let known = self.footnotes.iter().position(|note| *note == text);
+        known.unwrap_or_else(|| {
+            self.footnotes.push(text);
+            self.footnotes.len() - 1
+        }) + 1
+    }
+
+    fn key(&mut self, report: &Report) {
+        let percent = report.level * 100.0;
+        self.line(&[]);
+        self.paragraph(&format!(
+            "First column: median of the launches' medians. Others: time over the baseline's time, so above 1 is slower, \
+             for bandwidth too. Below each its {percent} % interval. slow, fast: the interval excludes 1; = no difference \
+             shown; ? undecided, fewer than {} launches.",
+            report.launches_needed
+        ));
+        for (note, number) in std::mem::take(&mut self.footnotes).iter().zip(1..) {
+            self.entry(&format!("[{number}]"), note, 4);
+        }
+    }
+
+    fn launches(&mut self, report: &Report) {
+        let Some(baseline) = report.baseline() else { return };
+        let names = report.cases.iter().map(|case| case.name.width()).max().unwrap_or(0).clamp(8, NAME) + 1;
+        let row = |name: Cell, rest: [String; 4], tone: Tone| {
+            let cells = rest.into_iter().zip([10, 9, 9, 0]).map(|(text, width)| (cell(text, tone), width));
+            std::iter::once((name, names)).chain(cells).collect::<Vec<_>>()
+        };
+        self.line(&[]);
+        let heads = ["completed", "launch", "to hello", &format!("beyond {}'s", baseline.mode)];
+        self.line(&row(cell("launches", Tone::Strong), heads.map(str::to_owned), Tone::Dim));
+        for case in &report.cases {
+            let count = format!("{} of {}", case.launches.completed, case.launches.made);
+            let median = |cost: &Option<Cost>| cost.as_ref().map_or("-".into(), |cost| units::time(cost.median));
+            let rest = [count, median(&case.costs.wall), median(&case.costs.hello), extra(case)];
+            self.line(&row(cell(clipped(&case.name, NAME), Tone::Plain), rest, Tone::Plain));
+        }
+    }
+
+    fn probes(&mut self, report: &Report) {
+        if report.probes.is_empty() {
+            return;
+        }
+        self.line(&[]);
+        self.line(&[(cell("tried for the outcome alone", Tone::Strong), 0)]);
+        let names = report.probes.iter().map(|probe| probe.label.width()).max().unwrap_or(0).min(NAME);
+        for probe in &report.probes {
+            self.entry(&probe.label, &probe.answer, names);
+        }
+    }
+
+    fn failures(&mut self, report: &Report) {
+        let failures = words::failures(report);
+        if failures.is_empty() {
+            return;
+        }
+        self.line(&[]);
+        self.line(&[(cell("launches that did not complete", Tone::Strong), 0)]);
+        let names = failures.iter().map(|(label, _)| label.width()).max().unwrap_or(0).min(NAME);
+        for (label, text) in &failures {
+            self.entry(label, text, names);
+        }
+    }
+
+    fn notes(&mut self, report: &Report) {
+        if !report.notes.is_empty() {
+            self.line(&[]);
+            self.line(&[(cell("mind", Tone::Strong), 0)]);
+        }
+        for note in &report.notes {
+            self.entry("-", note, 1);
+        }
+    }
+
+    /// A name, padded to `width`, with a text beside it.
+    fn entry(&mut self, name: &str, text: &str, width: usize) {
+        let indent = width + 2;
+        for (line, number) in wrapped(text, WIDTH - indent).into_iter().zip(0..) {
+            let name = if number == 0 { clipped(name, width) } else { String::new() };
+            self.line(&[(cell(name, Tone::Plain), indent), (cell(line, Tone::Plain), 0)]);
+        }
+    }
+
+    fn paragraph(&mut self, text: &str) {
+        for line in wrapped(text, WIDTH) {
+            self.line(&[(cell(line, Tone::Plain), 0)]);
+        }
+    }
+
+    /// Cells, each padded to its width, except the last that says anything.
+    fn line(&mut self, cells: &[(Cell, usize)]) {
+        let last = cells.iter().rposition(|(cell, _)| !cell.text.is_empty());
+        for (number, (cell, width)) in cells.iter().enumerate().take(last.map_or(0, |last| last + 1)) {
+            let pad = if Some(number) == last { 0 } else { width.saturating_sub(cell.text.width()) };
+            let style = cell.tone.style();
+            let written = match self.style {
+                Style::Coloured if !cell.text.is_empty() => write!(self.text, "{style}{}{style:#}", cell.text),
+                Style::Coloured | Style::Plain => write!(self.text, "{}", cell.text),
+            };
+            written.unwrap_or_else(|error| unreachable!("a string takes all text: {error}"));
+            self.text.push_str(&" ".repeat(pad));
+        }
+        self.text.push('\n');
+    }
+}
+
+fn relative(ratio: &Ratio) -> [Cell; 2] {
+    let (word, tone) = match ratio.verdict {
+        Verdict::Slower => ("slow", Tone::Slower),
+        Verdict::Faster => ("fast", Tone::Faster),
+        Verdict::NoDifferenceShown => ("=", Tone::Plain),
+        Verdict::Undecided => ("?", Tone::Plain),
+    };
+    let below = match &ratio.interval {
+        Some(interval) => format!("{}-{}", units::digits(interval.lo), units::digits(interval.hi)),
+        None => format!("k={}", ratio.k),
+    };
+    [cell(format!("{} {word}", units::digits(ratio.estimate)), tone), cell(below, Tone::Dim)]
+}
+
+fn absolute(figure: &Figure) -> [Cell; 2] {
+    let (unit, median, ends) = match &figure.rate {
+        Some(rate) => (Unit::of_rate(rate.median), rate.median, rate.interval),
+        None => {
+            let ends = figure.time.interval.map(|interval| [interval.lo, interval.hi]);
+            (Unit::of_time(figure.time.median), figure.time.median, ends)
+        }
+    };
+    let below = match ends {
+        Some([lo, hi]) => format!("{}-{}", unit.number(lo), unit.number(hi)),
+        None => format!("k={}", figure.time.k),
+    };
+    [cell(unit.with_name(median), Tone::Plain), cell(below, Tone::Dim)]
+}
+
+/// What a launch of `case` takes to hello beyond the baseline's, with its interval.
+fn extra(case: &CaseReport) -> String {
+    let Some(interval) = case.costs.hello_extra else { return "-".into() };
+    let unit = Unit::of_time(interval.estimate.abs().max(1e6));
+    let [lo, hi] = [interval.lo, interval.hi].map(|ns| unit.number(ns));
+    format!("{} ({lo}..{hi}) {}", unit.signed(interval.estimate), unit.name)
+}
+
+/// `text` in lines of at most `width` columns, broken between words, and within a word only where it is longer itself.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().unwrap_or_else(|| unreachable!("never empty"));
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.width() + 1 + word.width() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines.iter().flat_map(|line| pieces(line, width)).collect()
+}
+
+/// `line` cut into pieces of at most `width` columns.
+fn pieces(line: &str, width: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for c in line.chars() {
+        let piece = pieces.last_mut().unwrap_or_else(|| unreachable!("never empty"));
+        if piece.width() + c.to_string().width() > width {
+            pieces.push(c.to_string());
+        } else {
+            piece.push(c);
+        }
+    }
+    pieces
+}
+
+/// `text`, cut with an ellipsis where it is wider than `width`.
+fn clipped(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    pieces(text, width.saturating_sub(1)).swap_remove(0) + "…"
+}
+
+/// A case's name over several lines of a narrow column: `hybrid-`, `instance`, `5.0.11`, `> 4.1.8`.
+fn stacked(name: &str, width: usize) -> Vec<String> {
+    wrapped(&name.replace('-', "- ").replace("> ", ">\u{a0}"), width)
+}

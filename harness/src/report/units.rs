@@ -1,0 +1,98 @@
+//! Figures for people: three significant digits, a unit that suits them, one unit for a figure and its interval.
+
+/// A unit: its name, and how many of the base unit (ns, bytes per second) it holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Unit {
+    /// `µs`, `GB/s`, ..
+    pub(crate) name: &'static str,
+    scale: f64,
+}
+
+const TIMES: [Unit; 4] = [unit("ns", 1.0), unit("µs", 1e3), unit("ms", 1e6), unit("s", 1e9)];
+const RATES: [Unit; 4] = [unit("B/s", 1.0), unit("kB/s", 1e3), unit("MB/s", 1e6), unit("GB/s", 1e9)];
+
+const fn unit(name: &'static str, scale: f64) -> Unit {
+    Unit { name, scale }
+}
+
+impl Unit {
+    /// The unit in which a time in ns reads best.
+    pub(crate) fn of_time(ns: f64) -> Self {
+        Self::of(&TIMES, ns)
+    }
+
+    /// The unit in which a rate in bytes per second reads best.
+    pub(crate) fn of_rate(bytes_per_s: f64) -> Self {
+        Self::of(&RATES, bytes_per_s)
+    }
+
+    /// The largest unit of which there is at least one, after rounding to three digits.
+    fn of(units: &[Unit; 4], value: f64) -> Self {
+        let fits = |unit: &&Unit| value.abs() >= 0.9995 * unit.scale;
+        units.iter().rev().find(fits).copied().unwrap_or(units[0])
+    }
+
+    /// `value`, given in the base unit, as a bare number.
+    pub(crate) fn number(self, value: f64) -> String {
+        digits(value / self.scale)
+    }
+
+    /// `value`, given in the base unit, as a bare number with its sign.
+    pub(crate) fn signed(self, value: f64) -> String {
+        format!("{}{}", if value < 0.0 { "" } else { "+" }, self.number(value))
+    }
+
+    /// `value`, given in the base unit, with the unit's name.
+    pub(crate) fn with_name(self, value: f64) -> String {
+        format!("{} {}", self.number(value), self.name)
+    }
+}
+
+/// A time in ns with its unit.
+pub(crate) fn time(ns: f64) -> String {
+    Unit::of_time(ns).with_name(ns)
+}
+
+/// A rate in bytes per second with its unit.
+pub(crate) fn rate(bytes_per_s: f64) -> String {
+    Unit::of_rate(bytes_per_s).with_name(bytes_per_s)
+}
+
+/// Three significant digits, down to two decimals.
+pub(crate) fn digits(value: f64) -> String {
+    let decimals = match value.abs() {
+        x if x >= 99.95 => 0,
+        x if x >= 9.995 => 1,
+        _ => 2,
+    };
+    format!("{value:.decimals$}")
+}
+
+/// A ratio; near 1 with a third decimal, so that an interval which just excludes 1 is seen to do so.
+pub(crate) fn ratio(value: f64) -> String {
+    if (0.9..1.1).contains(&value) || value < 0.1 { format!("{value:.3}") } else { digits(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_three_digits_and_a_fitting_unit() {
+        let check = |ns: f64, expected: &str| assert_eq!(time(ns), expected);
+        check(0.0, "0.00 ns");
+        check(307.2, "307 ns");
+        check(999.6, "1.00 µs");
+        check(1234.0, "1.23 µs");
+        check(99_960.0, "100 µs");
+        check(1.3e9, "1.30 s");
+        check(-2500.0, "-2.50 µs");
+        assert_eq!(rate(12.382e9), "12.4 GB/s");
+        assert_eq!(rate(18.2e6), "18.2 MB/s");
+    }
+
+    #[test]
+    fn ratios_near_one_show_which_side_they_are_on() {
+        assert_eq!([1.0017, 0.95, 1.94, 12.3].map(ratio), ["1.002", "0.950", "1.94", "12.3"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! The report of synthetic runs: what the model says, and what each renderer makes of it.
+
+mod synthetic;
+
+use bench_app::{Bytes, Kernel};
+use harness::{
+    case::Mode,
+    record::Outcome,
+    report::{
+        CaseReport, CellStatus, Figure, Report, Role, Verdict,
+        table::{self, Style},
+    },
+};
+use unicode_width::UnicodeWidthStr as _;
+
+const KI: u64 = 1024;
+
+fn case<'r>(report: &'r Report, name: &str) -> &'r CaseReport {
+    report.cases.iter().find(|case| case.name == name).unwrap()
+}
+
+fn figure<'r>(report: &'r Report, name: &str, kernel: Kernel, bytes: u64) -> &'r Figure {
+    match case(report, name).status(kernel, Bytes(bytes)).unwrap() {
+        CellStatus::Figure(figure) => figure,
+        other => panic!("{name} {kernel} {bytes}: {other:?}"),
+    }
+}
+
+fn verdict(report: &Report, name: &str, kernel: Kernel, bytes: u64) -> Verdict {
+    figure(report, name, kernel, bytes).ratio.as_ref().unwrap().verdict
+}
+
+/// The table, each line of which fits the terminal.
+fn table(report: &Report) -> String {
+    let text = table::render(report, Style::Plain);
+    for line in text.lines() {
+        assert!(line.width() <= table::WIDTH, "{} columns: {line}", line.width());
+        assert_eq!(line.trim_end(), line, "trailing blanks");
+    }
+    text
+}
+
+#[test]
+fn the_quick_campaign_as_a_table() {
+    insta::assert_snapshot!(table(&synthetic::quick(6, 1).report()));
+}
+
+#[test]
+fn figures_become_verdicts() {
+    let report = synthetic::quick(6, 1).report();
+    let check = |name: &str, bytes: u64, expected: Verdict| {
+        assert_eq!(verdict(&report, name, Kernel::Latency, bytes), expected, "{name} {bytes}");
+        assert_eq!(verdict(&report, name, Kernel::Bandwidth, bytes), expected, "{name} {bytes}");
+    };
+    check("hybrid", 64 * KI, Verdict::Faster);
+    assert_eq!(verdict(&report, "hybrid", Kernel::Latency, KI * KI), Verdict::Slower);
+    for bytes in [8, KI, 8 * KI, 64 * KI, KI * KI, 4 * KI * KI] {
+        check("native again", bytes, Verdict::NoDifferenceShown);
+        check("embedded", bytes, Verdict::NoDifferenceShown);
+    }
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+    assert_eq!((report.cases[0].role, report.cases[1].role), (Role::Baseline, Role::Twin));
+}
+
+#[test]
+fn a_figure_rests_on_launch_medians_and_rates_follow_from_times() {
+    let report = synthetic::quick(7, 2).report();
+    let figure = figure(&report, "native", Kernel::Bandwidth, 64 * KI);
+    assert_eq!((figure.time.k, figure.launches.len(), figure.time.batches), (7, 7, 7 * 18));
+    let mut medians: Vec<f64> = figure.launches.iter().map(|launch| launch.median).collect();
+    medians.sort_by(f64::total_cmp);
+    assert_eq!(figure.time.median, medians[3]);
+    let interval = figure.time.interval.unwrap();
+    assert_eq!((interval.lo, interval.hi), (medians[0], medians[6]));
+    assert!(figure.time.min <= figure.time.p10 && figure.time.p10 < figure.time.p90);
+    let rate = figure.rate.as_ref().unwrap();
+    assert!((rate.median * figure.time.median / 1e9 - 65536.0).abs() < 1e-6);
+    assert!(rate.interval.unwrap()[0] < rate.interval.unwrap()[1]);
+    assert!(figure.ratio.is_none(), "the baseline has nothing to be compared with");
+}
+
+#[test]
+fn outcomes_stand_where_figures_would() {
+    let report = synthetic::quick(6, 1).report();
+    let hybrid = case(&report, "hybrid");
+    let status = hybrid.status(Kernel::Latency, Bytes(4 * KI * KI)).unwrap();
+    assert!(matches!(status, CellStatus::Failed { outcome: Outcome::TimedOut { .. }, measured: 0 }), "{status:?}");
+    assert!(hybrid.answer.ends_with("hang at latency 4 MiB"), "{}", hybrid.answer);
+    assert_eq!(hybrid.launches.completed, 6, "the other cells are measured without it");
+    let probe = &report.probes[0];
+    assert_eq!((probe.label.as_str(), probe.answer.as_str()), ("hybrid 5.0.11 > 4.1.8", "2 singletons"));
+    let failed: Vec<String> = report.failures.iter().map(|f| format!("{}: {}", f.label, f.outcome)).collect();
+    assert_eq!(failed[..2], ["hybrid 4.1.8: hang at latency 4 MiB"; 2], "found, then confirmed alone");
+    assert_eq!(failed[2..], ["hybrid 5.0.11 > 4.1.8: 2 singletons"; 2]);
+}
+
+#[test]
+fn too_few_launches_decide_nothing() {
+    let report = synthetic::quick(4, 1).report();
+    let ratio = figure(&report, "hybrid", Kernel::Latency, KI * KI).ratio.clone().unwrap();
+    assert_eq!((ratio.verdict, ratio.k, ratio.interval), (Verdict::Undecided, 4, None));
+    assert!(ratio.estimate > 1.7, "the estimate is shown all the same");
+    assert!(report.notes[0].contains("4 blocks") && report.notes[0].contains("6 launches"), "{:?}", report.notes);
+    assert!(table(&report).contains(" ?") && table(&report).contains("k=4"));
+}
+
+#[test]
+fn a_failed_launch_is_set_aside_whole_and_told() {
+    let mut run = synthetic::quick(6, 1);
+    synthetic::analysed(&mut run, Mode::Embedded, 3).outcome = Outcome::Exited { code: 139, last: None };
+    let report = run.report();
+    let embedded = case(&report, "embedded");
+    assert_eq!((embedded.launches.made, embedded.launches.completed), (6, 5));
+    assert_eq!(verdict(&report, "embedded", Kernel::Latency, 8), Verdict::Undecided);
+    let blocks: Vec<u32> =
+        figure(&report, "embedded", Kernel::Latency, 8).launches.iter().map(|launch| launch.block).collect();
+    assert_eq!(blocks, [1, 2, 4, 5, 6]);
+    assert!(report.notes.iter().any(|note| note == "embedded: 5 of 6 analysed launches completed."));
+    assert!(report.failures.iter().any(|failure| failure.block == 3));
+}
+
+#[test]
+fn what_undermines_a_comparison_is_noted() {
+    let mut run = synthetic::quick(6, 1);
+    for block in 1..=6 {
+        let facts = synthetic::analysed(&mut run, Mode::Bind, block).facts.as_mut().unwrap();
+        facts.first.cpus = "0-1".into();
+        facts.differing.clear();
+        let hello = synthetic::analysed(&mut run, Mode::Embedded, block).hello.as_mut().unwrap();
+        hello.library = "Open MPI v5.0.8, package: distribution's".into();
+    }
+    let notes = run.report().notes;
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].contains("bind: placed differently") && notes[0].contains("rank 1 on CPU 1"), "{notes:?}");
+    assert!(notes[1].contains("expected to load 4.1.8, but loaded Open MPI v5.0.8"), "{notes:?}");
+}
+
+#[test]
+fn an_unfinished_run_reports_what_it_has() {
+    let whole = synthetic::quick(6, 1);
+    for length in [0, 1, 5, 9, 20, 40] {
+        let mut run = whole.clone();
+        run.records.truncate(length);
+        let known = |s: &harness::record::Sample| s.attempt.0 as usize <= length;
+        run.samples.retain(known);
+        let report = run.report();
+        assert!(!report.blocks.complete && length < whole.records.len());
+        assert!(report.notes[0].contains("can be resumed"), "{:?}", report.notes);
+        assert!(table(&report).contains("quick on laptop"));
+    }
+}
+
+#[test]
+fn many_cases_take_more_blocks_not_wider_ones() {
+    let report = synthetic::two_versions(6, 3).report();
+    assert_eq!(report.cases.len(), 13);
+    let text = table(&report);
+    assert_eq!(text.lines().filter(|line| line.starts_with("latency half")).count(), 2);
+    assert!(text.contains("hybrid-instance 5.0.11"));
+}
+
+#[test]
+fn colour_only_repeats_what_is_said() {
+    let report = synthetic::quick(6, 1).report();
+    let coloured = table::render(&report, Style::Coloured);
+    let mut plain = String::new();
+    for part in coloured.split('\u{1b}') {
+        plain.push_str(part.strip_prefix('[').and_then(|rest| rest.split_once('m')).map_or(part, |(_, text)| text));
+    }
+    assert_ne!(coloured, plain);
+    assert_eq!(plain, table::render(&report, Style::Plain));
+}
+
+#[test]
+fn json_holds_the_whole_model() {
+    let report = synthetic::quick(6, 1).report();
+    let json = report.to_json();
+    assert!(serde_json::from_str::<Report>(&json).unwrap() == report);
+    assert!(synthetic::quick(6, 1).report().to_json() == json);
+}
