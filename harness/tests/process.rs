@@ -365,6 +365,14 @@ fn a_request_to_stop_ends_the_launch_cleanly() {
 }
 
 #[test]
+fn an_orphan_without_any_mark_is_known_by_its_adoptive_parent() {
+    let bench = Bench::new();
+    assert!(bench.harness("daemon").wait().unwrap().success());
+    assert_eq!(fs::read_to_string(bench.dir.path().join("ended")).unwrap(), "Itself false []");
+    assert!(!runs(bench.pid("bare")) && bench.is_tidy());
+}
+
+#[test]
 fn the_next_start_clears_what_a_killed_harness_left() {
     let bench = Bench::new();
     let mut harness = bench.harness("orphans");
@@ -383,7 +391,7 @@ fn the_next_start_clears_what_a_killed_harness_left() {
     assert!(bench.room().clear_stale().unwrap().nothing());
 }
 
-/// Not a test of its own: the program that the two tests above interrupt and kill.
+/// Not a test of its own: the program that the tests above interrupt and kill.
 #[test]
 fn a_harness_of_its_own() {
     #[expect(clippy::disallowed_methods, reason = "a test program's way to tell a copy of itself what to do")]
