@@ -157,6 +157,14 @@ pub struct SampleRange {
     pub sha256: Sha256,
 }
 
+impl SampleRange {
+    /// No rows, nowhere: what a record says before it is committed.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { offset: 0, bytes: 0, sha256: Sha256::of(b"") }
+    }
+}
+
 /// How an attempt ended. A hang is a result, not an error of the harness.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]

@@ -42,7 +42,7 @@ pub(super) fn collect(
     })?;
     let program = program.to_owned();
     match ended.reason {
-        Reason::Itself => Ok(Captured { stdout, stderr, exit: ended.exit }),
+        Reason::Itself | Reason::Enough => Ok(Captured { stdout, stderr, exit: ended.exit }),
         Reason::FirstDeadline | Reason::SilenceDeadline | Reason::TotalDeadline => {
             Err(ProcessError::TimedOut { program, limit })
         }

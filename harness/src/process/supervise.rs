@@ -73,6 +73,8 @@ pub enum Pulse {
     Progress,
     /// It has only spoken.
     Quiet,
+    /// All that is wanted is known: it is to be ended now.
+    Enough,
 }
 
 /// How a program ended.
@@ -114,6 +116,8 @@ pub enum Reason {
     TotalDeadline,
     /// The user or the scheduler asked the harness to stop.
     Interrupted,
+    /// The observer had seen enough.
+    Enough,
 }
 
 /// The end of a launch.
@@ -161,6 +165,7 @@ pub(super) struct Watch<'a> {
     observe: &'a mut dyn FnMut(Stream, &str) -> Pulse,
     started: Instant,
     progress: Option<Instant>,
+    enough: bool,
     reason: Reason,
     stderr: Excerpt,
     log_failed: Option<LogFailed>,
@@ -199,6 +204,7 @@ impl<'a> Watch<'a> {
             observe,
             started: now(),
             progress: None,
+            enough: false,
             reason: Reason::Itself,
             stderr: Excerpt::default(),
             log_failed: None,
@@ -231,7 +237,8 @@ impl<'a> Watch<'a> {
         match phase {
             Phase::Running => {
                 let interrupted = (stops > around.heard).then_some(Reason::Interrupted);
-                let Some(reason) = interrupted.or(due) else { return Ok(phase) };
+                let enough = self.enough.then_some(Reason::Enough);
+                let Some(reason) = interrupted.or(enough).or(due) else { return Ok(phase) };
                 self.reason = reason;
                 around.take_stock()?;
                 // The leader and its own group; mpirun passes it on to the ranks, which have groups of their own.
@@ -295,12 +302,16 @@ impl<'a> Watch<'a> {
 
     /// Lets `read` deliver lines to the observer, and takes down what they mean.
     fn deliver<T>(&mut self, read: impl FnOnce(&mut dyn FnMut(Stream, &str)) -> Result<T, LogFailed>) -> Option<T> {
-        let (observe, stderr, mut progress) = (&mut self.observe, &mut self.stderr, false);
+        let (observe, stderr, enough, mut progress) = (&mut self.observe, &mut self.stderr, &mut self.enough, false);
         let result = read(&mut |stream, line| {
             if stream == Stream::Err {
                 stderr.push(line);
             }
-            progress |= observe(stream, line) == Pulse::Progress;
+            match observe(stream, line) {
+                Pulse::Progress => progress = true,
+                Pulse::Quiet => {}
+                Pulse::Enough => *enough = true,
+            }
         });
         if progress {
             self.progress = Some(now());
