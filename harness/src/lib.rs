@@ -1,12 +1,19 @@
-//! The harness: everything behind the binary `sifbench`.
+//! The harness: everything behind the binary `sifbench`. ARCHITECTURE.md is the map.
 
+pub mod app;
+pub mod cache;
 pub mod case;
+pub mod catalogue;
 pub mod command;
 pub mod compose;
 pub mod config;
 pub mod id;
+pub mod image;
+pub mod mpi;
 pub mod plan;
 pub mod process;
 pub mod record;
 pub mod report;
 pub mod stats;
+pub mod tool;
+pub mod wheel;

@@ -1,0 +1,218 @@
+//! Things that cost time to get, each under a name that says what it was made from.
+//!
+//! `<root>/{mpi,images,build}/<name>-<hash of inputs>`: equal inputs are never made twice. An entry appears whole or not
+//! at all (temporary name, rename), and a failed attempt leaves the older entries alone.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::id::Sha256;
+
+/// The cache of one user.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Prefixes of MPI installations.
+    Mpi,
+    /// SIF files.
+    Images,
+    /// bench-app and the tools that build it.
+    Build,
+}
+
+impl Kind {
+    const fn directory(self) -> &'static str {
+        match self {
+            Kind::Mpi => "mpi",
+            Kind::Images => "images",
+            Kind::Build => "build",
+        }
+    }
+}
+
+/// An entry that is there now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Where.
+    pub path: PathBuf,
+    /// Whether it was made just now.
+    pub fresh: bool,
+}
+
+/// The cache cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what} {path}; hint: another place can be given with XDG_CACHE_HOME", path = path.display())]
+pub struct CacheError {
+    what: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+/// What a name is derived from: everything that the content of an entry depends on.
+#[derive(Debug, Default, Clone)]
+pub struct Inputs(Vec<u8>);
+
+impl Inputs {
+    /// With one more input; its length goes in, so that neighbours cannot run together.
+    #[must_use]
+    pub fn with(mut self, input: impl AsRef<[u8]>) -> Self {
+        let input = input.as_ref();
+        self.0.extend((input.len() as u64).to_le_bytes());
+        self.0.extend(input);
+        self
+    }
+
+    /// The digits that go into the name.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        Sha256::of(&self.0).short(12).to_owned()
+    }
+}
+
+impl Cache {
+    /// The cache below `root`.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Where an entry lies, whether it exists or not.
+    #[must_use]
+    pub fn path(&self, kind: Kind, name: &str) -> PathBuf {
+        self.root.join(kind.directory()).join(name)
+    }
+
+    /// The entry `name`, made by `make` (given the path to create) unless it is there already.
+    ///
+    /// # Errors
+    /// Those of `make`, and those of the file system.
+    pub fn entry<E: From<CacheError>>(
+        &self,
+        kind: Kind,
+        name: &str,
+        make: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<Made, E> {
+        let path = self.path(kind, name);
+        if path.exists() {
+            return Ok(Made { path, fresh: false });
+        }
+        let _lock = self.lock(kind, name)?;
+        if path.exists() {
+            return Ok(Made { path, fresh: false });
+        }
+        // The lock is held: whatever lies at the temporary name was left by somebody who died.
+        let temporary = path.with_file_name(format!(".making-{name}"));
+        remove(&temporary)?;
+        if let Err(error) = make(&temporary) {
+            remove(&temporary)?;
+            return Err(error);
+        }
+        fs::rename(&temporary, &path).map_err(|source| CacheError {
+            what: "put in place",
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Made { path, fresh: true })
+    }
+
+    /// Names of the entries of a kind, sorted.
+    #[must_use]
+    pub fn names(&self, kind: Kind) -> Vec<String> {
+        let entries = fs::read_dir(self.root.join(kind.directory())).into_iter().flatten().flatten();
+        let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.retain(|name| !name.starts_with('.'));
+        names.sort();
+        names
+    }
+
+    fn lock(&self, kind: Kind, name: &str) -> Result<File, CacheError> {
+        let directory = self.root.join(kind.directory());
+        let failed = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| CacheError { what, path, source }
+        };
+        fs::create_dir_all(&directory).map_err(failed("create", &directory))?;
+        let path = directory.join(format!(".lock-{name}"));
+        let file = File::create(&path).map_err(failed("create", &path))?;
+        file.lock().map_err(failed("lock", &path))?;
+        Ok(file)
+    }
+}
+
+fn remove(path: &Path) -> Result<(), CacheError> {
+    let result = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(CacheError { what: "remove", path: path.to_owned(), source: error })
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Failed;
+    impl From<CacheError> for Failed {
+        fn from(error: CacheError) -> Self {
+            panic!("{error}")
+        }
+    }
+
+    fn write(text: &str) -> impl FnOnce(&Path) -> Result<(), Failed> {
+        move |path| fs::write(path, text).map_err(|_| Failed)
+    }
+
+    #[test]
+    fn an_entry_is_made_once_and_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path().to_owned());
+        let failing = cache.entry(Kind::Images, "a-1", |path| {
+            fs::write(path, "half").unwrap();
+            Err(Failed)
+        });
+        assert!(failing.is_err() && cache.names(Kind::Images).is_empty());
+        let first = cache.entry(Kind::Images, "a-1", write("whole")).unwrap();
+        assert_eq!((first.fresh, fs::read_to_string(&first.path).unwrap().as_str()), (true, "whole"));
+        let second = cache.entry(Kind::Images, "a-1", |_| -> Result<(), Failed> { panic!("made twice") }).unwrap();
+        assert_eq!((second.fresh, second.path), (false, first.path));
+        assert_eq!(cache.names(Kind::Images), ["a-1"]);
+    }
+
+    #[test]
+    fn what_a_killed_maker_left_is_no_entry() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path().to_owned());
+        fs::create_dir_all(root.path().join("mpi/.making-b-1/half")).unwrap();
+        let made = cache.entry(Kind::Mpi, "b-1", write("whole")).unwrap();
+        assert!(made.fresh && made.path.is_file());
+    }
+
+    #[test]
+    fn two_makers_make_one_entry() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path().to_owned());
+        let fresh: usize = std::thread::scope(|scope| {
+            let makers: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| cache.entry(Kind::Build, "c-1", write("x")).unwrap().fresh)).collect();
+            makers.into_iter().map(|maker| usize::from(maker.join().unwrap())).sum()
+        });
+        assert_eq!(fresh, 1);
+    }
+
+    #[test]
+    fn inputs_do_not_run_together() {
+        assert_ne!(Inputs::default().with("ab").with("c").hash(), Inputs::default().with("a").with("bc").hash());
+    }
+}
