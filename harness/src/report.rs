@@ -3,6 +3,7 @@
 //! [`model()`] derives it from what a run has stored; it does no I/O and reads no clock, so equal input gives an equal
 //! report. Renderers turn it into text for a terminal, one HTML page, or JSON.
 
+pub mod html;
 mod model;
 pub mod table;
 mod units;

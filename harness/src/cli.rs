@@ -1,0 +1,216 @@
+//! The command line: words and help. What the words do is in [`commands`].
+
+pub mod commands;
+pub mod edge;
+mod progress;
+
+use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::Overrides,
+    id::{MpiVersion, SiteId},
+    image::Source,
+    process::{Place, Room},
+};
+
+/// What a container costs an MPI program on this machine, with numbers that can be defended.
+///
+/// sifbench launches one MPI benchmark natively and in every way Apptainer offers, in random order and many times,
+/// keeps every raw batch, and says which differences are real, which launches hang, and what was typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sifbench",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  \
+        sifbench plan quick                 the exact commands, nothing is run\n  \
+        sifbench mpi install 4.1.8          an Open MPI for the host side\n  \
+        sifbench image build 4.1.8          the image beside it\n  \
+        sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
+        sifbench run --resume results/..    go on\n  \
+        sifbench report                     tables, and an HTML page of the newest run\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the exact commands of a campaign; needs nothing installed
+    Plan(PlanArgs),
+    /// Measure a campaign, or go on with a run that was stopped
+    Run(RunArgs),
+    /// Show a run: tables here, and one self-contained HTML page
+    Report(ReportArgs),
+    /// Open MPIs of the host
+    Mpi {
+        #[command(subcommand)]
+        command: MpiCommand,
+    },
+    /// Images with bench-app and an Open MPI
+    Image {
+        #[command(subcommand)]
+        command: ImageCommand,
+    },
+}
+
+/// A campaign and what overrides it.
+#[derive(Debug, Args)]
+pub struct CampaignArgs {
+    /// A TOML file, or the name of a built-in campaign
+    #[arg(default_value = "quick")]
+    pub campaign: String,
+    /// Ranks of every launch
+    #[arg(long)]
+    ranks: Option<NonZeroU32>,
+    /// Analysed blocks; six are the fewest that can show a difference
+    #[arg(long)]
+    blocks: Option<u32>,
+    /// Seed of every random order
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+impl CampaignArgs {
+    /// The values given as flags.
+    #[must_use]
+    pub fn overrides(&self) -> Overrides {
+        Overrides { ranks: self.ranks, blocks: self.blocks, seed: self.seed }
+    }
+}
+
+/// `sifbench plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sifbench plan quick --blocks 2")]
+pub struct PlanArgs {
+    /// What to plan.
+    #[command(flatten)]
+    pub campaign: CampaignArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sifbench run`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sifbench run quick --site laptop\n  sifbench run my.toml --blocks 20\n  \
+    sifbench run --resume results/laptop/20261124T021500Z-0123abcd")]
+pub struct RunArgs {
+    /// What to measure.
+    #[command(flatten)]
+    pub campaign: CampaignArgs,
+    /// Go on with this run, with the campaign it was started with
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["campaign", "ranks", "blocks", "seed", "site"])]
+    pub resume: Option<PathBuf>,
+    /// Name of this machine or cluster in the results [env: SIFBENCH_SITE] [default: the host name]
+    #[arg(long)]
+    pub site: Option<SiteId>,
+    /// Where results are kept [env: SIFBENCH_RESULTS] [default: results]
+    #[arg(long, value_name = "DIR")]
+    pub results: Option<PathBuf>,
+    /// Run here although this looks like a login node
+    #[arg(long)]
+    pub here: bool,
+    /// Print the run's directory and outcome counts as JSON at the end
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sifbench report`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sifbench report\n  sifbench report results/laptop --output page.html\n  \
+    sifbench report --json | jq .cases")]
+pub struct ReportArgs {
+    /// A run, or a directory of runs (its newest is taken) [env: SIFBENCH_RESULTS] [default: results]
+    pub dir: Option<PathBuf>,
+    /// Where the HTML page goes [default: reports/<site>/<run>/report.html]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print the report as JSON and write no page
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum MpiCommand {
+    /// Install versions into the cache, from wheels; system directories are never touched
+    #[command(after_help = "Example:\n  sifbench mpi install 4.1.8 5.0.11")]
+    Install {
+        /// Versions, such as 4.1.8
+        #[arg(required = true)]
+        versions: Vec<MpiVersion>,
+    },
+    /// List those in the cache and on PATH
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ImageCommand {
+    /// Build images; what is there already is not built again
+    #[command(after_help = "Examples:\n  sifbench image build 4.1.8\n  \
+        sifbench image build 5.0.11 --source docker:debian:trixie-slim")]
+    Build(BuildArgs),
+    /// List those in the cache
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `sifbench image build`.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// Versions of Open MPI; without any, the base image alone
+    pub versions: Vec<MpiVersion>,
+    /// Where the Debian inside comes from: docker:IMAGE or debootstrap:MIRROR [default: apt's mirror, else docker]
+    #[arg(long)]
+    pub source: Option<Source>,
+}
+
+/// Runs the tool with `args` and maps what happens to an exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        // Help and version go to standard output and are no failures; clap knows which is which.
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+        }
+    };
+    let room = match Room::take_charge(Place::default()) {
+        Ok(room) => room,
+        Err(error) => return edge::fail(&error.into()),
+    };
+    let edge = edge::Edge::of_process(room);
+    let result = match &cli.command {
+        Command::Plan(args) => commands::plan(&edge, args),
+        Command::Run(args) => commands::run(&edge, args),
+        Command::Report(args) => commands::report(&edge, args),
+        Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
+        Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),
+        Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),
+        Command::Image { command: ImageCommand::List { json } } => commands::image_list(&edge, *json),
+    };
+    result.unwrap_or_else(|error| edge::fail(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

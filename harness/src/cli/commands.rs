@@ -1,0 +1,360 @@
+//! What the words of the command line do.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::{
+    cache::Cache,
+    cli::{
+        BuildArgs, CampaignArgs, PlanArgs, ReportArgs, RunArgs,
+        edge::{Edge, Refused},
+        progress::Progress,
+    },
+    compose::{self, Commands},
+    config::{self, Campaign, Parts},
+    id::{MpiVersion, Sha256, SiteId},
+    image::{self, Builder, Source},
+    mpi, plan,
+    record::{Design, FileFact, Manifest, Purpose, SCHEMA},
+    report,
+    run::{self, Finish, Runner},
+    site,
+    store::{self, Store},
+};
+
+/// Parts as they lie in the cache.
+struct Cached<'a>(&'a Cache);
+
+impl Parts for Cached<'_> {
+    fn host_prefix(&self, version: &MpiVersion) -> PathBuf {
+        mpi::prefix(self.0, version)
+    }
+    fn image(&self, version: Option<&MpiVersion>) -> PathBuf {
+        image::path(self.0, version)
+    }
+    fn app(&self) -> PathBuf {
+        crate::app::path(self.0)
+    }
+}
+
+fn design(edge: &Edge, args: &CampaignArgs) -> anyhow::Result<(Campaign, Design)> {
+    let (origin, text) = config::text_of(&args.campaign, |path| fs::read_to_string(path))?;
+    let campaign = Campaign::parse(&origin, &text)?;
+    let design = campaign.design(&args.overrides(), &Cached(&edge.cache()));
+    Ok((campaign, design))
+}
+
+/// One planned launch, for `plan --json`.
+#[derive(Serialize)]
+struct Planned {
+    block: u32,
+    slot: u32,
+    purpose: Purpose,
+    case: String,
+    before: Vec<String>,
+    command: String,
+    argv: Vec<String>,
+    after: Vec<String>,
+}
+
+/// `sifbench plan`.
+pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
+    let (_, design) = design(edge, &args.campaign)?;
+    let runtime = edge.runtime();
+    let launches = (0..=design.blocks + 1).flat_map(|number| plan::block(&design, number));
+    let planned = launches.map(|launch| {
+        let workload = plan::workload(&launch, launch.case.workload.cells.clone(), design.seed);
+        let Commands { instance, launch: command } =
+            compose::compose(launch.case, &workload, &runtime, "sifbench-NAME");
+        let (before, after) = instance.map_or_else(Default::default, |instance| {
+            (vec![instance.start.to_string(), instance.probe.to_string()], vec![instance.stop.to_string()])
+        });
+        let argv = [vec![command.program.clone()], command.args.clone()].concat();
+        let (block, slot, purpose) = (launch.block, launch.slot, launch.purpose);
+        Planned { block, slot, purpose, case: launch.case.label(), before, command: command.to_string(), argv, after }
+    });
+    let planned: Vec<Planned> = planned.collect();
+    if args.json {
+        edge.print(&(serde_json::to_string_pretty(&planned)? + "\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = format!("# {}: {} launches, seed {}\n", design.campaign, planned.len(), design.seed);
+    for (file, role) in missing(&design) {
+        text += &format!("# absent: {role} {}\n", file.display());
+    }
+    let mut block = None;
+    for launch in &planned {
+        if block != Some(launch.block) {
+            block = Some(launch.block);
+            text += &format!("\n# {}\n", block_title(&design, launch.block));
+        }
+        text += &format!("# {}\n", launch.case);
+        for line in launch.before.iter().chain([&launch.command]).chain(&launch.after) {
+            text += &format!("{line}\n");
+        }
+    }
+    edge.print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn block_title(design: &Design, block: u32) -> String {
+    match block {
+        0 => "block 0: discovery of cells that hang or fail (not analysed)".to_owned(),
+        n if n <= design.blocks => format!("block {n} of {}", design.blocks),
+        _ => "probes: tried once for their outcome".to_owned(),
+    }
+}
+
+/// The files of a design that are not there, with the command that makes them.
+fn missing(design: &Design) -> Vec<(PathBuf, String)> {
+    let mut absent: BTreeMap<PathBuf, String> = BTreeMap::new();
+    for case in design.cases.iter().chain(&design.probes) {
+        if let Some(host) = case.stack.host().filter(|host| !host.prefix.join("bin/mpirun").exists()) {
+            absent.insert(host.prefix.clone(), format!("`sifbench mpi install {}` makes", host.mpi.version));
+        }
+        if let Some(image) = case.stack.image().filter(|image| !image.path.exists()) {
+            let version = image.mpi.as_ref().map_or(String::new(), |mpi| format!(" {}", mpi.version));
+            absent.insert(image.path.clone(), format!("`sifbench image build{version}` makes"));
+        }
+        if let crate::case::Stack::Native { app, .. } = &case.stack
+            && !app.exists()
+        {
+            absent.insert(app.clone(), "`sifbench image build` makes".to_owned());
+        }
+    }
+    absent.into_iter().collect()
+}
+
+/// `sifbench run`.
+pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
+    if let Some(scheduler) = site::login_node(edge.env(), |program| edge.on_path(program).is_some())
+        && !args.here
+    {
+        let reason = format!(
+            "this looks like a login node of {scheduler}: figures from here would disturb others and mean nothing"
+        );
+        return Err(
+            Refused { reason, hint: "start it inside an allocation, or with --here if this node is yours" }.into()
+        );
+    }
+    let stale = edge.room().clear_stale()?;
+    if !stale.nothing() {
+        edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
+    }
+    let (mut store, run) = match &args.resume {
+        Some(dir) => Store::resume(dir)?,
+        None => start(edge, args)?,
+    };
+    let absent = missing(&run.design);
+    if let Some((file, remedy)) = absent.first() {
+        let reason = format!("{} is not there", file.display());
+        anyhow::bail!("{reason}; hint: {remedy} it");
+    }
+    let runtime = edge.runtime();
+    let env = edge.launch_env();
+    let runner = Runner { design: &run.design, runtime: &runtime, env: &env, room: edge.room(), now };
+    edge.say(&format!(
+        "{}: {} cases, {} blocks -> {}",
+        run.design.campaign,
+        run.design.cases.len(),
+        run.design.blocks,
+        run.dir.display()
+    ));
+    let mut progress = Progress::new(edge, &run.design);
+    let finish = runner.run(&mut store, run.records, &mut progress)?;
+    progress.finish();
+    if finish == Finish::Interrupted {
+        drop(store);
+        edge.say(&format!("stopped; go on with: sifbench run --resume {}", run.dir.display()));
+        return Ok(ExitCode::from(130));
+    }
+    store.close()?;
+    finished(edge, &run.dir, args.json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
+    let run = store::load(dir)?;
+    let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
+    run.records.iter().for_each(|record| *outcomes.entry(record.outcome.to_string()).or_default() += 1);
+    if json {
+        let value = serde_json::json!({ "dir": dir, "attempts": run.records.len(), "outcomes": outcomes });
+        return edge.print(&(serde_json::to_string_pretty(&value)? + "\n"));
+    }
+    let words: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    edge.say(&format!("{} launches: {}", run.records.len(), words.join(", ")));
+    edge.print(&format!("{}\n", dir.display()))
+}
+
+fn start(edge: &Edge, args: &RunArgs) -> anyhow::Result<(Store, store::Run)> {
+    let (campaign, design) = design(edge, &args.campaign)?;
+    let ranks = design.cases.iter().map(|case| case.ranks).max().unwrap_or(0);
+    let cores = site::facts::cores();
+    if ranks > cores {
+        let reason = format!("{ranks} ranks on {cores} cores would measure the scheduler, not the MPI");
+        return Err(Refused { reason, hint: "use --ranks with at most the number of cores" }.into());
+    }
+    if let Some((file, remedy)) = missing(&design).first() {
+        anyhow::bail!("{} is not there; hint: {remedy} it", file.display());
+    }
+    let named = args.site.clone().map(|site| (site, "flag"));
+    let (site, site_origin) = match (named, edge.var("SIFBENCH_SITE")) {
+        (Some(named), _) => named,
+        (None, Some(site)) => (site.parse::<SiteId>().context("SIFBENCH_SITE")?, "environment"),
+        (None, None) => (site::facts::site_id(), "host name"),
+    };
+    let mut origins = config::origins(&format!("campaign {}", campaign.name), &args.campaign.overrides());
+    origins.insert("site".into(), site_origin.into());
+    let manifest = Manifest {
+        schema: SCHEMA,
+        tool: env!("CARGO_PKG_VERSION").into(),
+        site,
+        started: now_seconds(),
+        design: store::design_digest(&design),
+        facts: site::facts::gather(&edge.tools(), &edge.runtime()),
+        files: files(&design)?,
+        origins,
+    };
+    let root = edge.results(args.results.as_deref());
+    let store = Store::create(&root, &manifest, &design)?;
+    let dir = store.dir().to_owned();
+    Ok((store, store::load(&dir)?))
+}
+
+/// The images and the bench-app that a design runs, with their digests.
+fn files(design: &Design) -> anyhow::Result<Vec<FileFact>> {
+    let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
+    for case in design.cases.iter().chain(&design.probes) {
+        if let Some(image) = case.stack.image() {
+            let version =
+                image.mpi.as_ref().map_or("base".to_owned(), |mpi| format!("{} {}", mpi.implementation, mpi.version));
+            files.insert(image.path.clone(), format!("image {version}"));
+        }
+        if let crate::case::Stack::Native { app, .. } = &case.stack {
+            files.insert(app.clone(), "bench-app".to_owned());
+        }
+    }
+    let fact = |(path, name): (PathBuf, String)| -> anyhow::Result<FileFact> {
+        let sha256: Sha256 = image::digest(&path)?;
+        Ok(FileFact { name, path, sha256 })
+    };
+    files.into_iter().map(fact).collect()
+}
+
+/// `sifbench report`.
+pub fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    let dir = store::resolve(&edge.results(args.dir.as_deref()))?;
+    let run = store::load(&dir)?;
+    let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
+    if args.json {
+        edge.print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    edge.print(&report::table::render(&report, edge.style()))?;
+    let named = || {
+        let name = dir.file_name().unwrap_or_default();
+        Path::new("reports").join(run.manifest.site.to_string()).join(name).join("report.html")
+    };
+    let output = args.output.clone().unwrap_or_else(named);
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent
+        .map_or(Ok(()), fs::create_dir_all)
+        .with_context(|| format!("cannot create the directory of {}", output.display()))?;
+    fs::write(&output, report::html::render(&report)).with_context(|| format!("cannot write {}", output.display()))?;
+    edge.say(&format!("report: {}", output.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `sifbench mpi install`.
+pub fn mpi_install(edge: &Edge, versions: &[MpiVersion]) -> anyhow::Result<ExitCode> {
+    let (cache, tools) = (edge.cache(), edge.tools());
+    for version in versions {
+        let made =
+            mpi::install(&cache, &tools, version).with_context(|| format!("cannot install Open MPI {version}"))?;
+        edge.say(&format!("Open MPI {version}: {}", if made.fresh { "installed" } else { "there already" }));
+        edge.print(&format!("{}\n", made.path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `sifbench mpi list`.
+pub fn mpi_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
+    let installed = mpi::list(&edge.cache(), &edge.tools(), edge.var("PATH").unwrap_or_default());
+    if json {
+        edge.print(&(serde_json::to_string_pretty(&installed)? + "\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for mpi in &installed {
+        edge.print(&format!("{:<10} {:<6} {}\n", mpi.version, mpi.origin, mpi.prefix.display()))?;
+    }
+    if installed.is_empty() {
+        edge.say("no Open MPI in the cache or on PATH; `sifbench mpi install 4.1.8` gets one");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `sifbench image build`.
+pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
+    let (cache, tools, runtime) = (edge.cache(), edge.tools(), edge.runtime());
+    let source = args.source.clone().unwrap_or_else(|| machine_source(edge));
+    let builder = Builder { cache: &cache, tools: &tools, runtime: &runtime, source };
+    let spinner = Progress::steps(edge);
+    let say = |text: &str| spinner.step(text);
+    let mut built = Vec::new();
+    if args.versions.is_empty() {
+        built.push(("base".to_owned(), builder.base(&say)?));
+    }
+    for version in &args.versions {
+        built.push((version.to_string(), builder.openmpi(version, &say)?));
+    }
+    spinner.finish();
+    for (name, made) in built {
+        edge.say(&format!("image {name}: {}", if made.fresh { "built" } else { "there already" }));
+        edge.print(&format!("{}\n", made.path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn machine_source(edge: &Edge) -> Source {
+    let files = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = files.chain([PathBuf::from("/etc/apt/sources.list")]).collect();
+    files.sort();
+    let texts: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+    let debootstrap = edge.on_path("debootstrap").is_some() || Path::new("/usr/sbin/debootstrap").is_file();
+    Source::of_machine(&texts, debootstrap)
+}
+
+/// `sifbench image list`.
+pub fn image_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
+    let images = image::list(&edge.cache());
+    if json {
+        edge.print(&(serde_json::to_string_pretty(&images)? + "\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for image in &images {
+        let state = if image.current { "current" } else { "old" };
+        let mib = image.bytes.div_ceil(1 << 20);
+        edge.print(&format!("{:<16} {state:<8} {mib:>4} MiB  {}\n", image.name, image.path.display()))?;
+    }
+    if images.is_empty() {
+        edge.say("no images yet; `sifbench image build 4.1.8` makes one");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Now, RFC 3339 in UTC to the millisecond.
+fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+/// Now, RFC 3339 in UTC to the second.
+fn now_seconds() -> String {
+    format!("{:.0}", jiff::Timestamp::now())
+}

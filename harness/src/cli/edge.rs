@@ -1,0 +1,166 @@
+//! Where the process meets the world: environment, clock, terminal. Everything below is told.
+
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::{
+    cache::Cache,
+    compose::apptainer::Runtime,
+    config::ConfigError,
+    process::{Env, Room},
+    report::table,
+    tool::Tools,
+};
+
+/// A command that must not be carried out here.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}; hint: {hint}")]
+pub struct Refused {
+    /// Why.
+    pub reason: String,
+    /// What to do instead.
+    pub hint: &'static str,
+}
+
+/// The process's surroundings, read once.
+#[derive(Debug)]
+pub struct Edge {
+    env: BTreeMap<String, String>,
+    room: Room,
+}
+
+impl Edge {
+    /// Those of this process, of which `room` has charge.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    pub fn of_process(room: Room) -> Self {
+        let text = |value: std::ffi::OsString| value.into_string().ok();
+        let env = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
+        Self { env, room }
+    }
+
+    /// A variable, unless it is unset or empty.
+    #[must_use]
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// All variables.
+    #[must_use]
+    pub fn env(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
+    /// Where processes are started.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// The user's cache.
+    #[must_use]
+    pub fn cache(&self) -> Cache {
+        let home = || PathBuf::from(self.var("HOME").unwrap_or("/tmp")).join(".cache");
+        Cache::new(self.var("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("sifbench"))
+    }
+
+    /// Tools that see what installers and compilers need.
+    #[must_use]
+    pub fn tools(&self) -> Tools<'_> {
+        Tools::new(
+            &self.room,
+            Env::from_parent(&self.env, &["PIP_*", "PYTHON*", "CARGO_*", "RUSTUP_*", "APPTAINER_*", "SINGULARITY_*"]),
+        )
+    }
+
+    /// What launches see: nothing of the user's MPI and container settings, and of a scheduler neither.
+    #[must_use]
+    pub fn launch_env(&self) -> Env {
+        Env::from_parent(&self.env, &[])
+    }
+
+    /// The file that `PATH` has for a program.
+    #[must_use]
+    pub fn on_path(&self, program: &str) -> Option<PathBuf> {
+        let directories = self.var("PATH").unwrap_or_default().split(':');
+        directories.map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
+    }
+
+    /// The container runtime: Apptainer, else Singularity, else Apptainer's name for the error to come.
+    #[must_use]
+    pub fn runtime(&self) -> Runtime {
+        let program = ["apptainer", "singularity"].into_iter().find(|program| self.on_path(program).is_some());
+        Runtime { program: program.unwrap_or("apptainer").to_owned() }
+    }
+
+    /// Where results are kept.
+    #[must_use]
+    pub fn results(&self, flag: Option<&Path>) -> PathBuf {
+        flag.map_or_else(|| self.var("SIFBENCH_RESULTS").unwrap_or("results").into(), Path::to_owned)
+    }
+
+    /// Data for standard output. A reader that has gone is no error: `sifbench report | head`.
+    pub fn print(&self, text: &str) -> anyhow::Result<()> {
+        match anstream::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Talk, for standard error.
+    pub fn say(&self, text: &str) {
+        say(text);
+    }
+
+    /// Whether talk goes to a person.
+    #[must_use]
+    pub fn is_interactive(&self) -> bool {
+        std::io::stderr().is_terminal()
+    }
+
+    /// How data looks on standard output.
+    #[must_use]
+    pub fn style(&self) -> table::Style {
+        let colours =
+            std::io::stdout().is_terminal() && self.var("NO_COLOR").is_none() && self.var("TERM") != Some("dumb");
+        if colours { table::Style::Coloured } else { table::Style::Plain }
+    }
+}
+
+/// Says what failed, why, and what to do; and maps it to an exit code.
+#[must_use]
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    let bold = |colour: AnsiColor| Style::new().bold().fg_color(Some(colour.into()));
+    let (red, cyan) = (bold(AnsiColor::Red), bold(AnsiColor::Cyan));
+    let mut hints = Vec::new();
+    for (depth, cause) in error.chain().enumerate() {
+        let text = cause.to_string();
+        let mut parts = text.split("; hint: ");
+        let fact = parts.next().unwrap_or_default();
+        hints.extend(parts.map(str::to_owned));
+        match depth {
+            0 => say(&format!("{red}error{red:#}: {fact}")),
+            _ => say(&format!("  because {}", fact.replace('\n', "\n    "))),
+        }
+    }
+    hints.iter().for_each(|hint| say(&format!("{cyan}hint{cyan:#}: {hint}")));
+    if error.is::<ConfigError>() {
+        ExitCode::from(2)
+    } else if error.is::<Refused>() {
+        ExitCode::from(3)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Talk, for standard error.
+fn say(text: &str) {
+    // Nobody is left to tell when standard error is gone.
+    drop(writeln!(anstream::stderr(), "{text}"));
+}

@@ -1,0 +1,277 @@
+//! Follows one launch by what it says, and decides how it ended.
+
+use std::num::NonZeroU32;
+
+use bench_app::{
+    Cell, Decoded, Event, PROTOCOL, decode,
+    event::{Begin, Facts, Hello, Measurement, WrongData},
+};
+
+use crate::{
+    id::AttemptId,
+    process::{Exit, Pulse, Reason, Stream},
+    record::{Outcome, Phase, Sample},
+};
+
+/// Foreign lines kept of each stream.
+const SAID: usize = 12;
+
+/// What is known of a launch so far.
+#[derive(Debug)]
+pub struct Watch {
+    /// Which launch this is.
+    pub attempt: AttemptId,
+    ranks: u32,
+    cells: Vec<Cell>,
+    rounds: NonZeroU32,
+    /// The world, once it has formed.
+    pub hello: Option<Hello>,
+    /// Its surroundings.
+    pub facts: Option<Facts>,
+    /// Batches so far.
+    pub samples: Vec<Sample>,
+    last: Option<Begin>,
+    visits: usize,
+    seen_world: Option<u32>,
+    wrong: Option<WrongData>,
+    garbled: Option<String>,
+    refused: Option<String>,
+    done: bool,
+    stderr: Vec<String>,
+    stdout: Vec<String>,
+}
+
+impl Watch {
+    /// Watches a launch of `ranks` ranks that visits each of `cells` `rounds` times.
+    #[must_use]
+    pub fn new(attempt: AttemptId, ranks: u32, cells: &[Cell], rounds: NonZeroU32) -> Self {
+        Self {
+            attempt,
+            ranks,
+            cells: cells.to_vec(),
+            rounds,
+            hello: None,
+            facts: None,
+            samples: Vec::new(),
+            last: None,
+            visits: 0,
+            seen_world: None,
+            wrong: None,
+            garbled: None,
+            refused: None,
+            done: false,
+            stderr: Vec::new(),
+            stdout: Vec::new(),
+        }
+    }
+
+    /// Takes one line of output.
+    pub fn line(&mut self, stream: Stream, line: &str) -> Pulse {
+        match (stream, decode(line)) {
+            (Stream::Out, Decoded::Event { event, before }) => {
+                self.keep(stream, &before);
+                self.event(*event)
+            }
+            (Stream::Out, Decoded::Garbled(why)) => {
+                self.garbled.get_or_insert_with(|| format!("{why}: {}", cut(line)));
+                Pulse::Quiet
+            }
+            (Stream::Out, Decoded::Text) | (Stream::Err, _) => {
+                self.keep(stream, line);
+                Pulse::Quiet
+            }
+        }
+    }
+
+    fn keep(&mut self, stream: Stream, line: &str) {
+        let kept = match stream {
+            Stream::Out => &mut self.stdout,
+            Stream::Err => &mut self.stderr,
+        };
+        if kept.len() < SAID && !line.trim().is_empty() {
+            kept.push(cut(line));
+        }
+    }
+
+    fn event(&mut self, event: Event) -> Pulse {
+        match event {
+            Event::Boot(_) => return Pulse::Quiet,
+            Event::Hello(hello) => return self.hello(hello),
+            Event::Facts(facts) => self.facts = Some(facts),
+            Event::Begin(begin) => {
+                self.last = Some(begin);
+                self.visits += 1;
+            }
+            Event::Measurement(measurement) => self.measurement(&measurement),
+            Event::WrongData(wrong) => self.wrong = Some(wrong),
+            Event::Failed(failed) => self.stderr.insert(0, format!("rank {}: {}", failed.rank, failed.message)),
+            Event::Done(_) => {
+                self.done = true;
+                self.last = None;
+            }
+        }
+        Pulse::Progress
+    }
+
+    fn hello(&mut self, hello: Hello) -> Pulse {
+        if hello.protocol != PROTOCOL {
+            let reason = format!("bench-app {} speaks protocol {}, not {PROTOCOL}", hello.version, hello.protocol);
+            self.refused = Some(reason);
+            return Pulse::Enough;
+        }
+        let world = hello.world;
+        self.hello.get_or_insert(hello);
+        if world == self.ranks {
+            return Pulse::Progress;
+        }
+        self.seen_world = Some(world);
+        // A lone rank ends by itself; what a world of another size measured would be no figure of this case.
+        if world == 1 { Pulse::Progress } else { Pulse::Enough }
+    }
+
+    fn measurement(&mut self, m: &Measurement) {
+        let sample = |(batch, ns): (u32, &u64)| Sample {
+            attempt: self.attempt,
+            kernel: m.kernel,
+            bytes: m.bytes,
+            visit: m.visit,
+            batch,
+            k: m.k,
+            ns: *ns,
+        };
+        self.samples.extend((m.first..).zip(&m.ns).map(sample));
+    }
+
+    /// Lines that were no frames, standard error first.
+    #[must_use]
+    pub fn said(&self) -> Vec<String> {
+        self.stderr.iter().chain(&self.stdout).cloned().collect()
+    }
+
+    /// How the launch ended. An exit code of 0 is never evidence of a working run.
+    #[must_use]
+    pub fn outcome(&self, exit: Exit, reason: Reason) -> Outcome {
+        if let Some(seen) = self.seen_world {
+            return Outcome::Singletons { expected: self.ranks, seen };
+        }
+        if let Some(reason) = &self.refused {
+            return Outcome::NotStarted { reason: reason.clone() };
+        }
+        if let Some(wrong) = self.wrong {
+            return Outcome::WrongData(wrong);
+        }
+        let last = self.last;
+        match reason {
+            Reason::Interrupted => return Outcome::Interrupted,
+            Reason::FirstDeadline => return Outcome::TimedOut { phase: Phase::Hello, last },
+            Reason::SilenceDeadline => return Outcome::TimedOut { phase: Phase::Silence, last },
+            Reason::TotalDeadline => return Outcome::TimedOut { phase: Phase::Total, last },
+            Reason::Itself | Reason::Enough => {}
+        }
+        if let Some(line) = &self.garbled {
+            return Outcome::Garbled { line: line.clone() };
+        }
+        let whole = self.done && self.visits == self.cells.len() * self.rounds.get() as usize;
+        match exit {
+            Exit::Code(0) if whole => Outcome::Completed,
+            Exit::Code(code) => Outcome::Exited { code, last },
+            Exit::Signal(signal) => Outcome::Signaled { signal, last },
+        }
+    }
+}
+
+fn cut(line: &str) -> String {
+    line.chars().take(300).collect::<String>().trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_app::{
+        Bytes, Kernel, encode,
+        event::{Boot, Done},
+    };
+
+    use super::*;
+
+    fn cell() -> Cell {
+        Cell { kernel: Kernel::Latency, bytes: Bytes(8), k: NonZeroU32::new(10).unwrap() }
+    }
+
+    fn hello(world: u32) -> Event {
+        let (version, library) = ("0.1.0".into(), "Open MPI v4.1.8".into());
+        Event::Hello(Hello { protocol: PROTOCOL, version, world, launcher_size: Some(2), library, init_ns: 5 })
+    }
+
+    fn begin() -> Event {
+        Event::Begin(Begin { kernel: Kernel::Latency, bytes: Bytes(8), visit: 0 })
+    }
+
+    fn measured() -> Event {
+        let (kernel, bytes) = (Kernel::Latency, Bytes(8));
+        Event::Measurement(Measurement { kernel, bytes, visit: 0, k: 10, discarded: 2, first: 0, ns: vec![100, 120] })
+    }
+
+    fn done() -> Event {
+        Event::Done(Done { visits: 1, wall_ns: 1 })
+    }
+
+    fn play(events: &[Event]) -> Watch {
+        let mut watch = Watch::new(AttemptId(3), 2, &[cell()], NonZeroU32::MIN);
+        for event in events {
+            watch.line(Stream::Out, encode(event).trim_end());
+        }
+        watch
+    }
+
+    #[test]
+    fn a_whole_launch_is_complete_and_its_batches_are_samples() {
+        let watch = play(&[hello(2), begin(), measured(), done()]);
+        assert_eq!(watch.outcome(Exit::Code(0), Reason::Itself), Outcome::Completed);
+        let batches: Vec<_> = watch.samples.iter().map(|s| (s.attempt.0, s.batch, s.k, s.ns)).collect();
+        assert_eq!(batches, [(3, 0, 10, 100), (3, 1, 10, 120)]);
+    }
+
+    #[test]
+    fn how_it_ended_is_told_apart() {
+        let check = |events: &[Event], exit: Exit, reason: Reason, expected: &str| {
+            assert_eq!(play(events).outcome(exit, reason).to_string(), expected);
+        };
+        let zero = Exit::Code(0);
+        check(&[hello(1), hello(1)], zero, Reason::Itself, "2 singletons");
+        check(&[hello(2), begin()], Exit::Signal(9), Reason::SilenceDeadline, "hang at latency 8 B");
+        check(&[], Exit::Signal(15), Reason::FirstDeadline, "no start in time");
+        check(&[hello(2), begin(), measured()], zero, Reason::Itself, "exit code 0 at latency 8 B");
+        check(&[hello(2), done()], zero, Reason::Itself, "exit code 0");
+        check(&[hello(2), begin()], Exit::Signal(11), Reason::Itself, "killed by signal 11 at latency 8 B");
+        check(&[hello(2), begin()], Exit::Code(1), Reason::Interrupted, "interrupted");
+        let wrong = Event::WrongData(WrongData { kernel: Kernel::Latency, bytes: Bytes(8), rank: 1, at: 3 });
+        check(&[hello(2), begin(), wrong], Exit::Code(4), Reason::Itself, "wrong data at latency 8 B");
+    }
+
+    #[test]
+    fn a_world_of_another_size_is_stopped_and_a_lone_rank_is_let_end() {
+        let mut watch = Watch::new(AttemptId(1), 4, &[cell()], NonZeroU32::MIN);
+        assert_eq!(watch.line(Stream::Out, encode(&hello(2)).trim_end()), Pulse::Enough);
+        assert_eq!(watch.outcome(Exit::Code(1), Reason::Enough).to_string(), "worlds of 2 instead of 4");
+        let mut watch = Watch::new(AttemptId(1), 2, &[cell()], NonZeroU32::MIN);
+        assert_eq!(watch.line(Stream::Out, encode(&hello(1)).trim_end()), Pulse::Progress);
+    }
+
+    #[test]
+    fn damage_is_seen_and_foreign_words_are_kept() {
+        let mut watch = play(&[hello(2), begin(), measured()]);
+        let frame = encode(&done());
+        watch.line(Stream::Out, &frame[..frame.len() / 2]);
+        watch.line(Stream::Err, "WARNING: something");
+        watch.line(Stream::Out, "hello from a library");
+        assert!(matches!(watch.outcome(Exit::Code(0), Reason::Itself), Outcome::Garbled { .. }));
+        assert_eq!(watch.said(), ["WARNING: something", "hello from a library"]);
+    }
+
+    #[test]
+    fn a_boot_is_no_progress() {
+        let boot = Event::Boot(Boot { protocol: PROTOCOL, launcher_rank: Some(0), launcher_size: Some(2), pid: 1 });
+        let mut watch = Watch::new(AttemptId(1), 2, &[cell()], NonZeroU32::MIN);
+        assert_eq!(watch.line(Stream::Out, encode(&boot).trim_end()), Pulse::Quiet);
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line as a user meets it, on a machine that has nothing installed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+use assert_cmd::Command;
+use predicates::{prelude::PredicateBooleanExt, str::contains};
+
+/// sifbench with an empty home and cache, and no programs on PATH.
+fn sifbench(home: &tempfile::TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifbench"));
+    command.env_clear().env("HOME", home.path()).env("PATH", home.path()).current_dir(home.path());
+    command
+}
+
+fn home() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn help_teaches_and_goes_to_standard_output() {
+    for words in
+        [&["--help"][..], &["plan", "--help"], &["run", "--help"], &["report", "--help"], &["image", "build", "--help"]]
+    {
+        sifbench(&home()).args(words).assert().code(0).stdout(contains("Example"));
+    }
+}
+
+#[test]
+fn plan_needs_nothing_installed_and_prints_pasteable_commands() {
+    let home = home();
+    let plan = sifbench(&home).args(["plan", "quick", "--blocks", "1"]).assert().code(0);
+    plan.stdout(
+        contains("apptainer exec --sharens")
+            .and(contains("instance start"))
+            .and(contains("# absent: `sifbench mpi install 4.1.8` makes"))
+            .and(contains("# block 1 of 1")),
+    );
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "plan leaves nothing behind");
+}
+
+#[test]
+fn plan_as_json_has_every_launch_of_every_block() {
+    let output = sifbench(&home()).args(["plan", "quick", "--blocks", "2", "--json"]).output().unwrap();
+    let launches: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    // Six modes in discovery, seven launches a block with the twin, one probe.
+    assert_eq!(launches.len(), 6 + 2 * 7 + 1);
+    assert!(launches.iter().all(|launch| launch["argv"].as_array().unwrap().len() > 3));
+}
+
+#[test]
+fn usage_and_campaign_faults_exit_with_2_and_say_where() {
+    let home = home();
+    sifbench(&home).arg("mesure").assert().code(2).stderr(contains("mesure"));
+    sifbench(&home).args(["plan", "qick"]).assert().code(2).stderr(contains("qick").and(contains("hint")));
+    std::fs::write(home.path().join("bad.toml"), "schema = 1\nmode = 3\n").unwrap();
+    sifbench(&home)
+        .args(["plan", "bad.toml"])
+        .assert()
+        .code(2)
+        .stderr(contains("line 2, column 1").and(contains("`mode`")));
+}
+
+#[test]
+fn run_names_what_is_absent_and_the_command_that_makes_it() {
+    let missing = sifbench(&home()).args(["run", "quick"]).assert().code(1);
+    missing.stderr(contains("is not there").and(contains("hint")).and(contains("sifbench ")));
+}
+
+#[test]
+fn run_refuses_on_a_login_node() {
+    let home = home();
+    std::fs::write(home.path().join("sbatch"), "").unwrap();
+    let refused = sifbench(&home).args(["run", "quick"]).assert().code(3);
+    refused.stderr(contains("login node of Slurm").and(contains("hint")));
+    sifbench(&home).args(["run", "quick"]).env("SLURM_JOB_ID", "7").assert().code(1).stderr(contains("is not there"));
+}
+
+#[test]
+fn run_refuses_more_ranks_than_cores() {
+    let refused = sifbench(&home()).args(["run", "quick", "--ranks", "5000"]).assert().code(3);
+    refused.stderr(contains("5000 ranks"));
+}
+
+#[test]
+fn report_without_a_run_says_where_it_looked() {
+    sifbench(&home()).arg("report").assert().code(1).stderr(contains("results"));
+}
+
+#[test]
+fn lists_are_empty_without_a_cache_and_valid_json() {
+    for words in [["mpi", "list"], ["image", "list"]] {
+        let output = sifbench(&home()).args(words).arg("--json").output().unwrap();
+        assert!(output.status.success());
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap(), serde_json::json!([]));
+    }
+}
+
+#[test]
+fn errors_are_plain_text_where_colour_is_not_wanted() {
+    let output = sifbench(&home()).args(["plan", "qick"]).env("NO_COLOR", "1").output().unwrap();
+    assert!(!output.stderr.contains(&0x1b));
+}

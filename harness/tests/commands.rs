@@ -1,0 +1,84 @@
+//! The argv of every mode, as a snapshot: the most telling file of the repository.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+use std::{collections::BTreeMap, num::NonZeroU32};
+
+use bench_app::{Bytes, Cell, Kernel, Workload, workload::Order};
+use harness::{
+    case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Settings, Stack},
+    compose::{apptainer::Runtime, compose},
+};
+
+fn mpi(version: &str) -> Mpi {
+    Mpi { implementation: Implementation::OpenMpi, version: version.parse().unwrap() }
+}
+
+fn stacks() -> Vec<Stack> {
+    let host = || HostMpi { mpi: mpi("5.0.11"), prefix: "/cache/mpi/openmpi-5.0.11".into() };
+    let image = || Image { mpi: Some(mpi("4.1.8")), path: "/cache/images/openmpi-4.1.8.sif".into() };
+    let hybrid = |entry| Stack::Hybrid { host: host(), image: image(), entry };
+    vec![
+        Stack::Native { host: host(), app: "/cache/build/bench-app".into() },
+        Stack::Embedded { image: image() },
+        hybrid(Entry::Exec),
+        hybrid(Entry::Instance),
+        hybrid(Entry::Sharens),
+        Stack::Bind { host: host(), image: Image { mpi: None, path: "/cache/images/base.sif".into() } },
+    ]
+}
+
+fn settings() -> Settings {
+    let map = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    Settings {
+        mca: map("btl_vader_single_copy_mechanism", "none"),
+        flags: vec!["--containall".into()],
+        binds: vec!["/scratch:/data".into()],
+        env: map("OMP_NUM_THREADS", "1"),
+    }
+}
+
+/// Every mode, bare and with everything a user can add, as a person would type it.
+fn grid() -> String {
+    let cell = Cell { kernel: Kernel::Latency, bytes: Bytes(8), k: NonZeroU32::new(200).unwrap() };
+    let rounds = NonZeroU32::new(3).unwrap();
+    let workload = Workload { cells: vec![cell], rounds, visit_ms: 5, order: Order::Shuffled, seed: 1 };
+    let runtime = Runtime { program: "apptainer".into() };
+    let mut text = String::new();
+    for (title, settings) in [("plain", Settings::default()), ("with settings", settings())] {
+        text += &format!("# {title}\n");
+        for stack in stacks() {
+            let case = Case { stack, workload: workload.clone(), ranks: 2, settings: settings.clone() };
+            let commands = compose(&case, &workload, &runtime, "NAME");
+            text += &format!("\n## {}\n", case.label());
+            if let Some(instance) = &commands.instance {
+                text += &format!("{}\n{}\n", instance.start, instance.probe);
+            }
+            text += &format!("{}\n", commands.launch);
+            if let Some(instance) = &commands.instance {
+                text += &format!("{}\n", instance.stop);
+            }
+        }
+        text += "\n";
+    }
+    text
+}
+
+#[test]
+fn every_mode_has_the_command_it_is_said_to_have() {
+    insta::assert_snapshot!(grid());
+}
+
+/// Flags, binds and variables come too late for an instance that runs already.
+#[test]
+fn in_the_instance_mode_the_users_options_go_to_instance_start_alone() {
+    let workload =
+        Workload { cells: Vec::new(), rounds: NonZeroU32::MIN, visit_ms: 5, order: Order::Shuffled, seed: 1 };
+    let stack = stacks().swap_remove(3);
+    let case = Case { stack, workload: workload.clone(), ranks: 2, settings: settings() };
+    let commands = compose(&case, &workload, &Runtime { program: "apptainer".into() }, "NAME");
+    let start = commands.instance.unwrap().start.to_string();
+    for option in ["--containall", "--bind /scratch:/data", "--env OMP_NUM_THREADS=1"] {
+        assert!(start.contains(option), "{start}");
+        assert!(!commands.launch.to_string().contains(option), "{}", commands.launch);
+    }
+}

@@ -1,0 +1,245 @@
+//! Real Apptainer, real Open MPI, real launches. `scripts/test` installs what these need and runs them one by one.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::disallowed_methods, reason = "a test starts the tool as a user does")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use bench_app::{Bytes, Kernel};
+use harness::{
+    case::{Case, Mode},
+    record::{Outcome, Purpose, Record},
+    store::{self, Run},
+};
+
+/// Two launches at once on two cores would look like hangs.
+static MACHINE: Mutex<()> = Mutex::new(());
+
+fn machine() -> MutexGuard<'static, ()> {
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A place for a campaign and its results, and what the machine looked like before.
+struct Bench {
+    _machine: MutexGuard<'static, ()>,
+    dir: tempfile::TempDir,
+    before: BTreeSet<String>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let machine = machine();
+        // Results must not lie below /tmp's private directories, which the tool clears.
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Self { _machine: machine, dir, before: traces() }
+    }
+
+    fn sifbench(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sifbench"));
+        command.args(args).current_dir(self.dir.path()).env("SIFBENCH_SITE", "test").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a campaign to its end.
+    fn run(&self, campaign: &str) -> Run {
+        fs::write(self.dir.path().join("campaign.toml"), campaign).unwrap();
+        let output = self.sifbench(&["run", "campaign.toml"]).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        self.newest()
+    }
+
+    fn newest(&self) -> Run {
+        store::load(&store::resolve(&self.dir.path().join("results")).unwrap()).unwrap()
+    }
+
+    /// Nothing of ours is left: no process, no instance, no mount, no segment, no directory.
+    fn assert_clean(&self) {
+        let left: Vec<_> = traces().difference(&self.before).cloned().collect();
+        assert!(left.is_empty(), "left behind: {left:#?}");
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Everything a launch can leave on a machine, whoever made it.
+fn traces() -> BTreeSet<String> {
+    let listed = |dir: &str, wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
+        let names = fs::read_dir(dir).into_iter().flatten().flatten().filter_map(|e| e.file_name().into_string().ok());
+        names.filter(|name| wanted(name)).map(|name| format!("{dir}/{name}")).collect()
+    };
+    let mut traces: BTreeSet<String> = listed("/dev/shm", &|_| true).into_iter().collect();
+    let session = |name: &str| ["ompi.", "prte", "pmix", "openmpi"].iter().any(|prefix| name.starts_with(prefix));
+    traces.extend(listed("/tmp", &session));
+    for user in listed("/tmp", &|name| name.starts_with("sifbench-")) {
+        traces.extend(listed(&user, &|_| true));
+    }
+    for pid in listed("/proc", &|name| name.bytes().all(|b| b.is_ascii_digit())) {
+        let environ = fs::read(format!("{pid}/environ")).unwrap_or_default();
+        if String::from_utf8_lossy(&environ).contains("SIFBENCH_ATTEMPT=") {
+            traces.insert(pid);
+        }
+    }
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    traces.extend(
+        mounts.lines().filter(|line| line.contains("squashfuse") || line.contains("/tmp/sifbench-")).map(str::to_owned),
+    );
+    traces
+}
+
+fn campaign(modes: &[Mode], versions: &str, blocks: u32, workload: &str, rest: &str) -> String {
+    let modes: Vec<String> = modes.iter().map(|mode| format!("\"{mode}\"")).collect();
+    format!(
+        "schema = 1\nname = \"test\"\nmodes = [{}]\nversions = [\"{versions}\"]\nranks = 2\nblocks = {blocks}\nseed = 1\n\
+         [workload]\n{workload}\nrounds = 2\nvisit_ms = 3\n{rest}",
+        modes.join(", ")
+    )
+}
+
+fn records_of<'a>(run: &'a Run, case: &Case) -> Vec<&'a Record> {
+    let id = case.id();
+    run.records.iter().filter(|record| record.case == id).collect()
+}
+
+const SMALL: &str = "latency = [\"8\", \"1Ki\"]\nbandwidth = [\"1Ki\"]\nallreduce = [\"8\"]";
+
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
+fn every_mode_measures_every_cell_and_leaves_nothing() {
+    let bench = Bench::new();
+    let run = bench.run(&campaign(&Mode::ALL, "4.1.8", 1, SMALL, ""));
+    bench.assert_clean();
+    assert!(run.closed);
+    for case in &run.design.cases {
+        let (mode, records) = (case.stack.mode(), records_of(&run, case));
+        let measured: Vec<_> = records.iter().filter(|r| r.purpose == Purpose::Measure).collect();
+        assert_eq!(measured.len(), 1, "{mode}");
+        let record = measured[0];
+        assert_eq!(record.outcome, Outcome::Completed, "{mode}: {:?}", record.said);
+        assert!(record.hello.as_ref().unwrap().library.contains("v4.1.8"), "{mode}");
+        for cell in &case.workload.cells {
+            let batches = run
+                .samples
+                .iter()
+                .filter(|s| (s.attempt, s.kernel, s.bytes) == (record.attempt, cell.kernel, cell.bytes));
+            let batches: Vec<_> = batches.collect();
+            assert!(batches.len() >= 6, "{mode} {cell}: {} batches", batches.len());
+            assert!(batches.iter().all(|s| s.ns > 0 && s.k == cell.k.get()), "{mode} {cell}");
+        }
+        // What the modes differ in, as the ranks themselves saw it.
+        let facts = record.facts.as_ref().unwrap();
+        let separate = facts.differing.iter().any(|rank| rank.user_ns != facts.first.user_ns);
+        assert_eq!(separate, matches!(mode, Mode::Hybrid | Mode::Bind), "{mode}: {facts:?}");
+        assert_ne!(facts.differing.iter().find(|r| r.rank == 1).map(|r| &r.cpus), Some(&facts.first.cpus), "{mode}");
+    }
+}
+
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and 5.0.11 and the image of 4.1.8 (scripts/test)"]
+fn a_newer_host_with_an_older_image_makes_singletons() {
+    let bench = Bench::new();
+    let probe = "[[probe]]\nmode = \"hybrid\"\nhost = \"5.0.11\"\nimage = \"4.1.8\"\n";
+    let run = bench.run(&campaign(&[Mode::Native], "4.1.8", 1, SMALL, probe));
+    bench.assert_clean();
+    let probes = records_of(&run, &run.design.probes[0]);
+    let purposes: Vec<_> = probes.iter().map(|record| record.purpose).collect();
+    assert_eq!(purposes, [Purpose::Probe, Purpose::Recheck]);
+    for record in probes {
+        assert_eq!(record.outcome, Outcome::Singletons { expected: 2, seen: 1 }, "{:?}", record.said);
+        assert!(!run.samples.iter().any(|sample| sample.attempt == record.attempt), "singletons have no figures");
+    }
+}
+
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
+fn plain_hybrid_hangs_at_4_mib_keeps_the_rest_and_a_bystander_lives() {
+    let bench = Bench::new();
+    let mut bystander = Command::new("sleep").arg("600").spawn().unwrap();
+    let workload = "latency = [\"8\", \"64Ki\", \"1Mi\", \"4Mi\", \"8Mi\"]\nallreduce = [\"8\"]";
+    let run = bench.run(&campaign(&[Mode::Hybrid], "4.1.8", 1, workload, "[limits]\nsilence_s = 4.0\n"));
+    let alive = bystander.try_wait().unwrap().is_none();
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    assert!(alive, "somebody else's process was killed");
+    bench.assert_clean();
+    let case = &run.design.cases[0];
+    let records = records_of(&run, case);
+    let hang = |record: &Record| record.outcome.to_string();
+    assert_eq!(hang(records[0]), "hang at latency 4 MiB", "{:?}", records[0].said);
+    assert_eq!((records[1].purpose, hang(records[1])), (Purpose::Recheck, "hang at latency 4 MiB".to_owned()));
+    let kept: BTreeSet<_> = run
+        .samples
+        .iter()
+        .filter(|s| s.attempt == records[0].attempt && s.kernel == Kernel::Latency)
+        .map(|s| s.bytes)
+        .collect();
+    assert_eq!(kept, BTreeSet::from([Bytes(8), Bytes(64 << 10), Bytes(1 << 20)]));
+    let measured = records.iter().find(|record| record.purpose == Purpose::Measure).unwrap();
+    assert_eq!(measured.outcome, Outcome::Completed);
+    assert!(measured.cells.iter().all(|cell| cell.bytes < Bytes(4 << 20)), "{:?}", measured.cells);
+}
+
+fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(60), "waited a minute for {what}");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+/// Starts a run and waits until `attempts` of its launches are committed.
+fn begin(bench: &Bench, attempts: usize) -> (Child, PathBuf) {
+    let modes = [Mode::Native, Mode::HybridInstance];
+    fs::write(bench.dir.path().join("campaign.toml"), campaign(&modes, "4.1.8", 2, SMALL, "")).unwrap();
+    let child = bench.sifbench(&["run", "campaign.toml"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let results = bench.dir.path().join("results");
+    let lines = |dir: &Path| fs::read_to_string(dir.join("attempts.jsonl")).map_or(0, |text| text.lines().count());
+    wait_for("the first launches", || store::resolve(&results).is_ok_and(|dir| lines(&dir) >= attempts));
+    (child, store::resolve(&results).unwrap())
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+}
+
+fn assert_resumes(bench: &Bench, dir: &Path) {
+    let output = bench.sifbench(&["run", "--resume", dir.to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let run = bench.newest();
+    assert!(run.closed);
+    for block in 1..=run.design.blocks {
+        let made = run.records.iter().filter(|r| r.block == block && r.outcome == Outcome::Completed).count();
+        assert_eq!(made, 3, "block {block}: two modes and the twin");
+    }
+    bench.assert_clean();
+}
+
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
+fn ctrl_c_stops_cleanly_and_resume_goes_on() {
+    let bench = Bench::new();
+    let (mut child, dir) = begin(&bench, 2);
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    bench.assert_clean();
+    assert_resumes(&bench, &dir);
+}
+
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
+fn what_a_killed_harness_left_is_cleared_by_the_next_start() {
+    let bench = Bench::new();
+    let (mut child, dir) = begin(&bench, 2);
+    sleep(Duration::from_millis(400));
+    signal(&child, "KILL");
+    child.wait().unwrap();
+    assert_resumes(&bench, &dir);
+}
