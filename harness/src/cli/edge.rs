@@ -92,11 +92,14 @@ impl Edge {
         directories.map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
     }
 
-    /// The container runtime: Apptainer, else Singularity, else Apptainer's name for the error to come.
+    /// The container runtime: Apptainer, else Singularity, else the Apptainer that the scripts have put into the cache,
+    /// else its name for the error to come.
     #[must_use]
     pub fn runtime(&self) -> Runtime {
-        let program = ["apptainer", "singularity"].into_iter().find(|program| self.on_path(program).is_some());
-        Runtime { program: program.unwrap_or("apptainer").to_owned() }
+        let found = ["apptainer", "singularity"].into_iter().find(|program| self.on_path(program).is_some());
+        let cached = self.cache().apptainer();
+        let cached = cached.is_file().then(|| cached.to_string_lossy().into_owned());
+        Runtime { program: found.map(str::to_owned).or(cached).unwrap_or_else(|| "apptainer".to_owned()) }
     }
 
     /// Where results are kept.
