@@ -228,7 +228,8 @@ fn ctrl_c_stops_cleanly_and_resume_goes_on() {
     let bench = Bench::new();
     let (mut child, dir) = begin(&bench, 2);
     signal(&child, "INT");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130), "{status}");
     bench.assert_clean();
     assert_resumes(&bench, &dir);
 }
