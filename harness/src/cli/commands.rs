@@ -188,7 +188,7 @@ fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
         let value = serde_json::json!({ "dir": dir, "attempts": run.records.len(), "outcomes": outcomes });
         return edge.print(&(serde_json::to_string_pretty(&value)? + "\n"));
     }
-    let words: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let words: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} x {outcome}")).collect();
     edge.say(&format!("{} launches: {}", run.records.len(), words.join(", ")));
     edge.print(&format!("{}\n", dir.display()))
 }
