@@ -88,9 +88,9 @@ impl Watch {
             Stream::Out => &mut self.stdout,
             Stream::Err => &mut self.stderr,
         };
-        // What Apptainer remarks in passing would crowd out the reason.
-        let is_remark = line.starts_with("INFO:    ");
-        if kept.len() < SAID && !is_remark && !line.trim().is_empty() {
+        // What Apptainer remarks in passing, and the rules that mpirun draws, would crowd out the reason.
+        let says_nothing = line.starts_with("INFO:    ") || line.trim().bytes().all(|byte| byte == b'-');
+        if kept.len() < SAID && !says_nothing {
             kept.push(cut(line));
         }
     }
