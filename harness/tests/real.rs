@@ -165,6 +165,23 @@ fn a_newer_host_with_an_older_image_makes_singletons() {
     }
 }
 
+/// The host's mpirun leaks prefixes and component paths that do not exist inside; the image overrules them.
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and the image of Debian's 4.1.4 (scripts/test)"]
+fn debians_own_packages_run_embedded_and_under_a_wheel_of_the_host() {
+    let bench = Bench::new();
+    let probes = "[[probe]]\nmode = \"embedded\"\nimage = \"4.1.4\"\n\
+                  [[probe]]\nmode = \"hybrid-sharens\"\nhost = \"4.1.8\"\nimage = \"4.1.4\"\n";
+    let run = bench.run(&campaign(&[Mode::Native], "4.1.8", 0, SMALL, probes));
+    bench.assert_clean();
+    for case in &run.design.probes {
+        let records = records_of(&run, case);
+        assert_eq!(records.len(), 1, "{}", case.label());
+        assert_eq!(records[0].outcome, Outcome::Completed, "{}: {:?}", case.label(), records[0].said);
+        assert!(records[0].hello.as_ref().unwrap().library.contains("v4.1.4"), "{:?}", records[0].hello);
+    }
+}
+
 #[test]
 #[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
 fn plain_hybrid_hangs_at_4_mib_keeps_the_rest_and_a_bystander_lives() {
