@@ -1,6 +1,7 @@
 //! The command line: words and help. What the words do is in [`commands`].
 
 pub mod commands;
+mod doctor;
 pub mod edge;
 mod progress;
 
@@ -25,13 +26,14 @@ use crate::{
     version,
     arg_required_else_help = true,
     after_help = "Examples:\n  \
+        sifbench doctor                     what this machine has and lacks\n  \
         sifbench plan quick                 the exact commands, nothing is run\n  \
         sifbench mpi install 4.1.8          an Open MPI for the host side\n  \
         sifbench image build 4.1.8          the image beside it\n  \
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
         sifbench report                     tables, and an HTML page of the newest run\n\n\
-        Exit codes: 0 done, 1 failed, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
+        Exit codes: 0 done, 1 failed or lacking, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -46,6 +48,8 @@ enum Command {
     Run(RunArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
+    /// Check this machine: what is here, what is lacking, what that costs, and what to type
+    Doctor(doctor::DoctorArgs),
     /// Open MPIs of the host
     Mpi {
         #[command(subcommand)]
@@ -195,6 +199,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
+        Command::Doctor(args) => doctor::doctor(&edge, args),
         Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
         Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),
         Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),

@@ -322,7 +322,8 @@ pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn machine_source(edge: &Edge) -> Source {
+/// Where this machine takes the Debian of its images from.
+pub(super) fn machine_source(edge: &Edge) -> Source {
     let files = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = files.chain([PathBuf::from("/etc/apt/sources.list")]).collect();
     files.sort();
