@@ -1,5 +1,6 @@
 //! The command line: words and help. What the words do is in [`commands`].
 
+mod check;
 pub mod commands;
 mod doctor;
 pub mod edge;
@@ -159,9 +160,11 @@ enum MpiCommand {
 #[derive(Debug, Subcommand)]
 enum ImageCommand {
     /// Build images; what is there already is not built again
-    #[command(after_help = "Examples:\n  sifbench image build 4.1.8\n  \
+    #[command(after_help = "Examples:\n  sifbench image build 4.1.8\n  sifbench image build --all\n  \
         sifbench image build 5.0.11 --source docker:debian:trixie-slim")]
     Build(BuildArgs),
+    /// Check images: launch two ranks by their own mpirun, and compare what is in them with what would be built
+    Check(check::CheckArgs),
     /// List those in the cache
     List {
         /// Print JSON
@@ -175,6 +178,9 @@ enum ImageCommand {
 pub struct BuildArgs {
     /// Versions of Open MPI; without any, the base image alone
     pub versions: Vec<MpiVersion>,
+    /// Every version of the catalogue
+    #[arg(long, conflicts_with = "versions")]
+    pub all: bool,
     /// Where the Debian inside comes from: docker:IMAGE or debootstrap:MIRROR [default: apt's mirror, else docker]
     #[arg(long)]
     pub source: Option<Source>,
@@ -203,6 +209,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
         Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),
         Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),
+        Command::Image { command: ImageCommand::Check(args) } => check::check(&edge, args),
         Command::Image { command: ImageCommand::List { json } } => commands::image_list(&edge, *json),
     };
     result.unwrap_or_else(|error| edge::fail(&error))

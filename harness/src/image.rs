@@ -3,6 +3,8 @@
 //! Each layer is named by the hash of everything it is made from, so nothing is built twice and a changed bench-app
 //! does not bootstrap a Debian again.
 
+pub mod check;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -251,6 +253,13 @@ pub struct Listed {
     pub bytes: u64,
     /// Whether this version of the tool would use it; older ones may be deleted.
     pub current: bool,
+}
+
+/// Those that this version of the tool would use and that are there: the base image (no version) first.
+#[must_use]
+pub fn current(cache: &Cache) -> Vec<Option<MpiVersion>> {
+    let versions = Catalogue::built_in().openmpi.into_iter().map(|release| Some(release.version));
+    [None].into_iter().chain(versions).filter(|version| path(cache, version.as_ref()).exists()).collect()
 }
 
 /// The images in the cache.

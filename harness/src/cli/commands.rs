@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::{
     cache::Cache,
+    catalogue::Catalogue,
     cli::{
         BuildArgs, CampaignArgs, PlanArgs, ReportArgs, RunArgs,
         edge::{Edge, Refused},
@@ -308,10 +309,12 @@ pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
     let spinner = Progress::steps(edge);
     let say = |text: &str| spinner.step(text);
     let mut built = Vec::new();
-    if args.versions.is_empty() {
+    let all = Catalogue::built_in().openmpi.into_iter().map(|release| release.version).filter(|_| args.all);
+    let versions: Vec<MpiVersion> = args.versions.iter().cloned().chain(all).collect();
+    if versions.is_empty() {
         built.push(("base".to_owned(), builder.base(&say)?));
     }
-    for version in &args.versions {
+    for version in &versions {
         built.push((version.to_string(), builder.openmpi(version, &say)?));
     }
     spinner.finish();
