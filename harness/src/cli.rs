@@ -4,6 +4,7 @@ mod check;
 pub mod commands;
 mod doctor;
 pub mod edge;
+mod init;
 mod progress;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
@@ -31,6 +32,7 @@ use crate::{
         sifbench plan quick                 the exact commands, nothing is run\n  \
         sifbench mpi install 4.1.8          an Open MPI for the host side\n  \
         sifbench image build 4.1.8          the image beside it\n  \
+        sifbench init my.toml               a campaign of your own, explained\n  \
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
         sifbench report                     tables, and an HTML page of the newest run\n\n\
@@ -43,6 +45,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a campaign for this machine, every key explained
+    Init(init::InitArgs),
     /// Print the exact commands of a campaign; needs nothing installed
     Plan(PlanArgs),
     /// Measure a campaign, or go on with a run that was stopped
@@ -202,6 +206,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let edge = edge::Edge::of_process(room);
     let result = match &cli.command {
+        Command::Init(args) => init::init(&edge, args),
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
