@@ -5,11 +5,12 @@ pub mod commands;
 mod doctor;
 pub mod edge;
 mod init;
+mod manual;
 mod progress;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     config::Overrides,
@@ -65,6 +66,10 @@ enum Command {
         #[command(subcommand)]
         command: ImageCommand,
     },
+    /// Print completions for a shell
+    Completions(manual::CompletionsArgs),
+    /// Write manual pages, one a command
+    Man(manual::ManArgs),
 }
 
 /// A campaign and what overrides it.
@@ -154,6 +159,7 @@ enum MpiCommand {
         versions: Vec<MpiVersion>,
     },
     /// List those in the cache and on PATH
+    #[command(after_help = "Example:\n  sifbench mpi list --json | jq -r '.[].version'")]
     List {
         /// Print JSON
         #[arg(long)]
@@ -170,6 +176,7 @@ enum ImageCommand {
     /// Check images: launch two ranks by their own mpirun, and compare what is in them with what would be built
     Check(check::CheckArgs),
     /// List those in the cache
+    #[command(after_help = "Example:\n  sifbench image list --json | jq -r '.[] | select(.current | not) | .path'")]
     List {
         /// Print JSON
         #[arg(long)]
@@ -197,7 +204,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Help and version go to standard output and are no failures; clap knows which is which.
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+            return if edge::is_written(&error.print()) { ExitCode::from(code) } else { ExitCode::FAILURE };
         }
     };
     let room = match Room::take_charge(Place::default()) {
@@ -216,6 +223,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),
         Command::Image { command: ImageCommand::Check(args) } => check::check(&edge, args),
         Command::Image { command: ImageCommand::List { json } } => commands::image_list(&edge, *json),
+        Command::Completions(args) => manual::completions(&edge, args, Cli::command()),
+        Command::Man(args) => manual::man(&edge, args, Cli::command()),
     };
     result.unwrap_or_else(|error| edge::fail(&error))
 }

@@ -150,7 +150,9 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
         edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
     }
     let (mut store, run) = match &args.resume {
-        Some(dir) => Store::resume(dir)?,
+        Some(dir) => Store::resume(dir).with_context(|| {
+            format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
+        })?,
         None => start(edge, args)?,
     };
     let absent = missing(&run.design);
@@ -251,7 +253,8 @@ fn files(design: &Design) -> anyhow::Result<Vec<FileFact>> {
 
 /// `sifbench report`.
 pub fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let dir = store::resolve(&edge.results(args.dir.as_deref()))?;
+    let dir = store::resolve(&edge.results(args.dir.as_deref()))
+        .context("there is nothing to report; hint: `sifbench run quick` makes a run")?;
     let run = store::load(&dir)?;
     let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
     if args.json {
