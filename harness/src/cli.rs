@@ -15,7 +15,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use crate::{
     config::Overrides,
     id::{MpiVersion, SiteId},
-    image::Source,
+    image::Bootstrap,
     process::{Place, Room},
 };
 
@@ -194,7 +194,7 @@ pub struct BuildArgs {
     pub all: bool,
     /// Where the Debian inside comes from: docker:IMAGE or debootstrap:MIRROR [default: apt's mirror, else docker]
     #[arg(long)]
-    pub source: Option<Source>,
+    pub source: Option<Bootstrap>,
 }
 
 /// Runs the tool with `args` and maps what happens to an exit code.

@@ -20,5 +20,6 @@ pub mod run;
 pub mod site;
 pub mod stats;
 pub mod store;
+pub mod tarball;
 pub mod tool;
 pub mod wheel;

@@ -34,20 +34,28 @@ pub(super) fn check(edge: &Edge, args: &CheckArgs) -> anyhow::Result<ExitCode> {
         let reason = "two ranks on one core would take turns, and time out".to_owned();
         return Err(Refused { reason, hint: "check on a machine, or in an allocation, with two cores" }.into());
     }
-    let (cache, tools, runtime, env) = (edge.cache(), edge.tools(), edge.runtime(), edge.launch_env());
-    let host = mpi::list(&cache, &tools, "").into_iter().next_back().map(|installed| HostMpi {
+    let (cache, catalogue, tools) = (edge.cache(), edge.catalogue()?, edge.tools());
+    let (runtime, env, room) = (edge.runtime(), edge.launch_env(), edge.room());
+    let host = mpi::list(&cache, &catalogue, &tools, "").into_iter().next_back().map(|installed| HostMpi {
         mpi: Mpi { implementation: Implementation::OpenMpi, version: installed.version },
         prefix: installed.prefix,
     });
     let wanted: Vec<Option<MpiVersion>> = match args.versions.is_empty() {
-        true => image::current(&cache),
+        true => image::current(&cache, &catalogue),
         false => args.versions.iter().cloned().map(Some).collect(),
     };
     if wanted.is_empty() {
         anyhow::bail!("there are no images to check; hint: `sifbench image build 4.1.8` makes one");
     }
-    let room = edge.room();
-    let checker = Checker { cache: &cache, tools: &tools, runtime: &runtime, room, env: &env, host: host.as_ref() };
+    let checker = Checker {
+        cache: &cache,
+        catalogue: &catalogue,
+        tools: &tools,
+        runtime: &runtime,
+        room,
+        env: &env,
+        host: host.as_ref(),
+    };
     let mut all = Vec::new();
     for version in &wanted {
         if room.stopping() {

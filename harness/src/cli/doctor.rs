@@ -11,7 +11,7 @@ use crate::{
         gather::{self, Here},
         table,
     },
-    image::Source,
+    image::Bootstrap,
 };
 
 /// `sifbench doctor`.
@@ -26,15 +26,16 @@ pub(super) struct DoctorArgs {
 }
 
 /// What there is on this machine.
-pub(super) fn look(edge: &Edge) -> Surroundings {
-    let (cache, tools, runtime) = (edge.cache(), edge.tools(), edge.runtime());
-    let debian_mirror = matches!(commands::machine_source(edge), Source::Debootstrap { .. });
-    gather::gather(&Here { env: edge.env(), tools: &tools, cache: &cache, runtime: &runtime, debian_mirror })
+pub(super) fn look(edge: &Edge) -> anyhow::Result<Surroundings> {
+    let (cache, catalogue, tools, runtime) = (edge.cache(), edge.catalogue()?, edge.tools(), edge.runtime());
+    let debian_mirror = matches!(commands::machine_bootstrap(edge), Bootstrap::Debootstrap { .. });
+    let (env, cache, catalogue, tools, runtime) = (edge.env(), &cache, &catalogue, &tools, &runtime);
+    Ok(gather::gather(&Here { env, tools, cache, catalogue, runtime, debian_mirror }))
 }
 
 /// Examines the machine.
 pub(super) fn doctor(edge: &Edge, args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    let diagnosis = Diagnosis::of(look(edge));
+    let diagnosis = Diagnosis::of(look(edge)?);
     if args.json {
         edge.print(&(serde_json::to_string_pretty(&diagnosis)? + "\n"))?;
     } else {

@@ -40,7 +40,7 @@ pub(super) struct InitArgs {
 
 /// Writes the campaign, and says what comes next.
 pub(super) fn init(edge: &Edge, args: &InitArgs) -> anyhow::Result<ExitCode> {
-    let text = draft(&ground(doctor::look(edge)));
+    let text = draft(&ground(doctor::look(edge)?, &edge.catalogue()?));
     if args.file == Path::new("-") {
         edge.print(&text)?;
         return Ok(ExitCode::SUCCESS);
@@ -60,19 +60,19 @@ pub(super) fn init(edge: &Edge, args: &InitArgs) -> anyhow::Result<ExitCode> {
     }
     edge.print(&format!("{shown}\n"))?;
     edge.say("next:");
-    for command in next(edge, &shown, &Campaign::parse(&shown, &text)?) {
+    for command in next(edge, &shown, &Campaign::parse(&shown, &text)?)? {
         edge.say(&format!("  {command}"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn ground(surroundings: Surroundings) -> Ground {
-    let versions = |cached: bool| {
-        let mpis = surroundings.mpis.iter().filter(|mpi| mpi.cached == cached);
+fn ground(surroundings: Surroundings, catalogue: &Catalogue) -> Ground {
+    let versions = |ready: bool| {
+        let mpis = surroundings.mpis.iter().filter(|mpi| mpi.ready == ready);
         mpis.map(|mpi| mpi.version.clone()).collect()
     };
-    let (cores, cached, on_path) = (surroundings.cpus.cores, versions(true), versions(false));
-    let known = Catalogue::built_in().openmpi.into_iter().map(|release| release.version).collect();
+    let (cores, ready, on_path) = (surroundings.cpus.cores, versions(true), versions(false));
+    let known = catalogue.for_both().cloned().collect();
     // What can be installed later is no reason; that a runtime will never do something is one.
     let old = surroundings
         .runtime
@@ -80,19 +80,20 @@ fn ground(surroundings: Surroundings) -> Ground {
         .filter(|runtime| runtime.version().is_some() && !runtime.can_share())
         .map(|runtime| runtime.said.clone());
     let without = old.map(|said| (Mode::HybridSharens, format!("{said} has no --sharens, Apptainer 1.3 has")));
-    Ground { cores, cached, on_path, known, without: without.into_iter().collect() }
+    Ground { cores, ready, on_path, known, without: without.into_iter().collect() }
 }
 
 /// The commands that lead from a campaign to a report, without those whose work is done.
-fn next(edge: &Edge, file: &str, campaign: &Campaign) -> Vec<String> {
-    let cache = edge.cache();
+fn next(edge: &Edge, file: &str, campaign: &Campaign) -> anyhow::Result<Vec<String>> {
+    let (cache, catalogue) = (edge.cache(), edge.catalogue()?);
     let absent = |what: &str, versions: Vec<MpiVersion>, there: &dyn Fn(&MpiVersion) -> bool| {
         let versions: Vec<_> = versions.iter().filter(|version| !there(version)).map(ToString::to_string).collect();
         (!versions.is_empty()).then(|| format!("sifbench {what} {}", versions.join(" ")))
     };
-    let install = absent("mpi install", campaign.host_versions(), &|version| mpi::prefix(&cache, version).exists());
-    let build =
-        absent("image build", campaign.image_versions(), &|version| image::path(&cache, Some(version)).exists());
+    let installed = |version: &MpiVersion| mpi::prefix(&cache, &catalogue, version).exists();
+    let built = |version: &MpiVersion| image::path(&cache, &catalogue, Some(version)).exists();
+    let install = absent("mpi install", campaign.host_versions(), &installed);
+    let build = absent("image build", campaign.image_versions(), &built);
     let steps = ["plan", "run"].map(|word| format!("sifbench {word} {file}"));
-    install.into_iter().chain(build).chain(steps).chain(["sifbench report".to_owned()]).collect()
+    Ok(install.into_iter().chain(build).chain(steps).chain(["sifbench report".to_owned()]).collect())
 }

@@ -26,9 +26,10 @@ pub(super) const EXIT_STATUS: [(&str, &str); 5] = [
 ];
 
 /// Variables that are read, for manual pages.
-const ENVIRONMENT: [(&str, &str); 7] = [
+const ENVIRONMENT: [(&str, &str); 8] = [
     ("SIFBENCH_SITE", "name of this machine or cluster in the results, where --site does not give one"),
     ("SIFBENCH_RESULTS", "where results are kept, where --results does not say"),
+    ("SIFBENCH_VERSIONS", "a list of versions of Open MPI of your own [default: ~/.config/sifbench/versions.toml]"),
     ("XDG_CACHE_HOME", "the cache lies in sifbench below it [default: ~/.cache]"),
     ("PATH", "where apptainer (else singularity), python3, cargo and gcc are looked for"),
     ("NO_COLOR", "when set, no colours"),
@@ -37,9 +38,10 @@ const ENVIRONMENT: [(&str, &str); 7] = [
 ];
 
 /// Files and directories, for manual pages.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("results/<site>/<utc>-<design>/", "one run: manifest, design, attempts, raw samples, logs"),
     ("reports/<site>/<run>/report.html", "the page that `sifbench report` writes"),
+    ("~/.config/sifbench/versions.toml", "versions of Open MPI besides those that are built in, or instead of them"),
     ("~/.cache/sifbench/mpi/", "Open MPIs of the host"),
     ("~/.cache/sifbench/images/", "images; `sifbench image list` tells which are current"),
     ("/tmp/sifbench-<uid>/", "private directories of running launches, removed at their end"),

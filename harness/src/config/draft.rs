@@ -12,11 +12,11 @@ const TEMPLATE: &str = include_str!("draft.toml");
 pub struct Ground {
     /// Cores that ranks can have.
     pub cores: u32,
-    /// Versions of Open MPI that the host has in the cache.
-    pub cached: Vec<MpiVersion>,
+    /// Versions of Open MPI that the host has where campaigns look for them.
+    pub ready: Vec<MpiVersion>,
     /// Versions on `PATH`.
     pub on_path: Vec<MpiVersion>,
-    /// Versions of which there can be images.
+    /// Versions that a host and an image can both have.
     pub known: Vec<MpiVersion>,
     /// Modes that cannot work here, with the reason.
     pub without: Vec<(Mode, String)>,
@@ -30,7 +30,7 @@ impl Ground {
             versions.sort();
             versions.into_iter().map(|version| (version.major(), version.clone())).collect()
         };
-        let newest = [&self.cached, &self.on_path].map(|versions| known(versions));
+        let newest = [&self.ready, &self.on_path].map(|versions| known(versions));
         let found = newest.into_iter().find(|versions| !versions.is_empty());
         let default = || known(&self.known).into_iter().take(1).collect();
         found.unwrap_or_else(default).into_values().collect()
@@ -98,9 +98,9 @@ mod tests {
         text.split_whitespace().map(|word| word.parse().unwrap()).collect()
     }
 
-    fn ground(cores: u32, cached: &str, on_path: &str) -> Ground {
+    fn ground(cores: u32, ready: &str, on_path: &str) -> Ground {
         let known = versions("4.1.7 4.1.8 5.0.8 5.0.11");
-        Ground { cores, cached: versions(cached), on_path: versions(on_path), known, without: Vec::new() }
+        Ground { cores, ready: versions(ready), on_path: versions(on_path), known, without: Vec::new() }
     }
 
     /// The draft with every line that is commented out, and not prose, in use.
@@ -115,10 +115,10 @@ mod tests {
     #[test]
     fn whatever_is_here_the_draft_is_a_campaign() {
         for cores in [1, 2, 3, 8, 256] {
-            for cached in ["", "4.1.8", "5.0.11 4.1.8", "4.1.7 4.1.8 5.0.8", "4.0.1"] {
+            for ready in ["", "4.1.8", "5.0.11 4.1.8", "4.1.7 4.1.8 5.0.8", "4.0.1"] {
                 for on_path in ["", "4.1.7", "3.1.6"] {
                     for without in [vec![], vec![(Mode::HybridSharens, "no \"sharens\"".to_owned())]] {
-                        let ground = Ground { without, ..ground(cores, cached, on_path) };
+                        let ground = Ground { without, ..ground(cores, ready, on_path) };
                         let text = draft(&ground);
                         let campaign = Campaign::parse("draft", &text).unwrap_or_else(|e| panic!("{e}\n{text}"));
                         assert!(campaign.ranks.get() <= cores.max(2), "{cores}: {}", campaign.ranks);
@@ -132,9 +132,9 @@ mod tests {
 
     #[test]
     fn versions_are_those_of_the_host() {
-        let check = |cached: &str, on_path: &str, expected: &str| {
-            let campaign = Campaign::parse("draft", &draft(&ground(2, cached, on_path))).unwrap();
-            assert_eq!(campaign.image_versions(), versions(expected), "{cached} / {on_path}");
+        let check = |ready: &str, on_path: &str, expected: &str| {
+            let campaign = Campaign::parse("draft", &draft(&ground(2, ready, on_path))).unwrap();
+            assert_eq!(campaign.image_versions(), versions(expected), "{ready} / {on_path}");
         };
         check("", "", "4.1.8");
         check("4.1.7 4.1.8", "", "4.1.8");

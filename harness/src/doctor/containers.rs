@@ -159,7 +159,12 @@ pub(super) fn images(s: &Surroundings) -> Finding {
     if modes.is_empty() {
         return Finding::ok(found);
     }
-    let cached = s.mpis.iter().filter(|mpi| mpi.cached).map(|mpi| format!(" {}", mpi.version)).collect::<String>();
+    let cached = s
+        .mpis
+        .iter()
+        .filter(|mpi| mpi.prefix.starts_with(&s.cache))
+        .map(|mpi| format!(" {}", mpi.version))
+        .collect::<String>();
     let versions = match (s.has_mpi_image(), cached.is_empty()) {
         (true, _) => "",
         (false, true) => " 4.1.8",

@@ -17,7 +17,10 @@ use super::{
     read::{self, Read},
     surroundings::{Container, Fuse, HostMpi, Image, Namespaces, Space, Subordinate, Surroundings, User},
 };
-use crate::{app, cache::Cache, command::CommandSpec, compose::apptainer::Runtime, image, mpi, site, tool::Tools};
+use crate::{
+    app, cache::Cache, catalogue::Catalogue, command::CommandSpec, compose::apptainer::Runtime, image, mpi, site,
+    tool::Tools,
+};
 
 /// For a program that says its version.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,6 +49,8 @@ pub struct Here<'a> {
     pub tools: &'a Tools<'a>,
     /// The user's cache.
     pub cache: &'a Cache,
+    /// Where versions of Open MPI come from.
+    pub catalogue: &'a Catalogue,
     /// The container runtime that launches would use.
     pub runtime: &'a Runtime,
     /// Whether images would be bootstrapped from the mirror of apt's configuration.
@@ -64,9 +69,9 @@ pub fn gather(here: &Here<'_>) -> Surroundings {
         WANTED.into_iter().filter(|name| here.find(name).is_some()).map(str::to_owned).collect();
     let runtime = here.container(read);
     let cpuinfo = read("/proc/cpuinfo").unwrap_or_default();
-    let cached = |mpi: &mpi::Installed| mpi.origin == "cache";
-    let mpis = mpi::list(here.cache, here.tools, env("PATH").unwrap_or_default());
-    let images = image::list(here.cache);
+    let mpis = mpi::list(here.cache, here.catalogue, here.tools, env("PATH").unwrap_or_default());
+    let ready = |mpi: &mpi::Installed| mpi::prefix(here.cache, here.catalogue, &mpi.version) == mpi.prefix;
+    let images = image::list(here.cache, here.catalogue);
     let (images_root, on_path) =
         (here.cache.path(crate::cache::Kind::Images, ""), |name: &str| here.find(name).is_some());
     Surroundings {
@@ -103,7 +108,7 @@ pub fn gather(here: &Here<'_>) -> Surroundings {
         login_node: site::login_node(here.env, on_path).map(str::to_owned),
         mpis: mpis
             .into_iter()
-            .map(|mpi| HostMpi { cached: cached(&mpi), version: mpi.version, prefix: mpi.prefix })
+            .map(|mpi| HostMpi { ready: ready(&mpi), version: mpi.version, prefix: mpi.prefix })
             .collect(),
         images: images.into_iter().map(|image| Image { name: image.name, current: image.current }).collect(),
         app: app::path(here.cache).is_file(),

