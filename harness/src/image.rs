@@ -5,6 +5,7 @@
 //! does not bootstrap a Debian again.
 
 pub mod check;
+mod faults;
 
 use std::{
     fs, io,

@@ -58,10 +58,10 @@ pub(super) fn check(edge: &Edge, args: &CheckArgs) -> anyhow::Result<ExitCode> {
     };
     let mut all = Vec::new();
     for version in &wanted {
+        let checked = checker.check(version.as_ref())?;
         if room.stopping() {
             return Ok(ExitCode::from(130));
         }
-        let checked = checker.check(version.as_ref())?;
         if !args.json {
             edge.print(&words(&checked))?;
         }

@@ -3,7 +3,7 @@
 use super::{
     Finding, Mend, Surroundings,
     packages::Package,
-    surroundings::{Container, Family, Fuse},
+    surroundings::{Container, Family, Fuse, Image},
 };
 use crate::case::Mode;
 
@@ -143,9 +143,9 @@ pub(super) fn mounting(s: &Surroundings) -> Finding {
 
 /// Images and bench-app in the cache.
 pub(super) fn images(s: &Surroundings) -> Finding {
-    let current = s.images.iter().filter(|image| image.current).map(|image| image.name.as_str());
-    let found = current.collect::<Vec<_>>().join(", ");
-    let old = s.images.iter().filter(|image| !image.current).count();
+    let (current, old): (Vec<&Image>, Vec<&Image>) = s.images.iter().partition(|image| image.current);
+    let entered = current.iter().map(|image| image.name.as_str()).filter(|name| !name.starts_with("userland"));
+    let (found, old) = (entered.collect::<Vec<_>>().join(", "), old.len());
     let found = match (found.is_empty(), old) {
         (true, 0) => "none yet".to_owned(),
         (true, old) => format!("none that this version uses ({old} old)"),

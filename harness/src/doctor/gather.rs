@@ -106,8 +106,10 @@ pub fn gather(here: &Here<'_>) -> Surroundings {
         fabric: fabric(),
         schedulers: site::schedulers(on_path).into_iter().map(str::to_owned).collect(),
         login_node: site::login_node(here.env, on_path).map(str::to_owned),
+        // An old entry of the cache is neither what campaigns find nor anybody's choice.
         mpis: mpis
             .into_iter()
+            .filter(|mpi| ready(mpi) || mpi.origin == "PATH")
             .map(|mpi| HostMpi { ready: ready(&mpi), version: mpi.version, prefix: mpi.prefix })
             .collect(),
         images: images.into_iter().map(|image| Image { name: image.name, current: image.current }).collect(),
