@@ -27,7 +27,7 @@ use crate::{
     report,
     run::{self, Finish, Runner},
     site,
-    store::{self, Store},
+    store::{self, Store, Tail},
 };
 
 /// Parts as they lie in the cache.
@@ -155,6 +155,9 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
         })?,
         None => start(edge, args)?,
     };
+    if run.tail != Tail::default() {
+        edge.say("cut off a launch that was not completely written when the run was stopped; it is made again");
+    }
     let absent = missing(&run.design);
     if let Some((file, remedy)) = absent.first() {
         let reason = format!("{} is not there", file.display());
