@@ -125,7 +125,9 @@ pub(super) fn mounting(s: &Surroundings) -> Finding {
         };
     };
     match s.fuse {
-        Fuse::Open => Finding::ok(format!("by {squashfuse}; /dev/fuse is open")),
+        // The kernel's overlay takes no FUSE file system below itself; Apptainer then makes mount points by underlay.
+        Fuse::Open if helper("fuse-overlayfs") => Finding::ok(format!("by {squashfuse} and fuse-overlayfs")),
+        Fuse::Open => Finding::ok(format!("by {squashfuse}; without fuse-overlayfs, bind mounts by underlay")),
         Fuse::Closed { mode } => Finding::lacking(
             format!("by {squashfuse}, but /dev/fuse is closed to this user (mode {mode:o})"),
             &CONTAINED,

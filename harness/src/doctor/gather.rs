@@ -25,7 +25,7 @@ use crate::{
 /// For a program that says its version.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Programs that checks ask for.
-const WANTED: [&str; 13] = [
+const WANTED: [&str; 14] = [
     "ssh",
     "rsh",
     "python3",
@@ -37,6 +37,7 @@ const WANTED: [&str; 13] = [
     "unsquashfs",
     "squashfuse",
     "squashfuse_ll",
+    "fuse-overlayfs",
     "debootstrap",
     "getsubids",
 ];

@@ -152,6 +152,8 @@ fn the_container_runtime() {
 
 #[test]
 fn how_images_are_mounted() {
+    check(&|_| {}, "mounting", "ok", &["squashfuse_ll and fuse-overlayfs"], &[]);
+    check(&without("fuse-overlayfs"), "mounting", "ok", &["underlay"], &[]);
     let closed = |s: &mut Surroundings| s.fuse = Fuse::Closed { mode: 0o600 };
     check(&closed, "mounting", "lacking", &["mode 600", "chmod 666 /dev/fuse"], &CONTAINED);
     check(&|s| s.fuse = Fuse::Absent, "mounting", "lacking", &["modprobe fuse"], &CONTAINED);
