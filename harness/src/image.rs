@@ -4,6 +4,9 @@
 //! Each layer is named by the hash of everything it is made from, so nothing is built twice and a changed bench-app
 //! does not bootstrap a Debian again.
 
+pub mod check;
+mod faults;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -354,6 +357,14 @@ pub struct Listed {
     pub bytes: u64,
     /// Whether this version of the tool would use it; older ones may be deleted.
     pub current: bool,
+}
+
+/// Those that this version of the tool would use and that are there: the base image (no version) first.
+#[must_use]
+pub fn current(cache: &Cache, catalogue: &Catalogue) -> Vec<Option<MpiVersion>> {
+    let versions = catalogue.openmpi.iter().map(|release| Some(release.version.clone()));
+    let there = |version: &Option<MpiVersion>| path(cache, catalogue, version.as_ref()).exists();
+    [None].into_iter().chain(versions).filter(there).collect()
 }
 
 /// The images in the cache.
