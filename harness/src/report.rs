@@ -326,6 +326,8 @@ pub struct Failure {
     /// Which.
     pub attempt: AttemptId,
     /// Its case.
+    pub case: CaseId,
+    /// Its case, as people read it.
     pub label: String,
     /// Why it was made.
     pub purpose: Purpose,
