@@ -5,6 +5,7 @@
 
 pub mod html;
 mod model;
+mod plot;
 pub mod table;
 mod units;
 mod words;
