@@ -364,7 +364,9 @@ pub struct Listed {
 pub fn current(cache: &Cache, catalogue: &Catalogue) -> Vec<Option<MpiVersion>> {
     let versions = catalogue.openmpi.iter().map(|release| Some(release.version.clone()));
     let there = |version: &Option<MpiVersion>| path(cache, catalogue, version.as_ref()).exists();
-    [None].into_iter().chain(versions).filter(there).collect()
+    let mut current: Vec<_> = [None].into_iter().chain(versions).filter(there).collect();
+    current.sort();
+    current
 }
 
 /// The images in the cache.

@@ -95,7 +95,7 @@ fn words(checked: &Checked) -> String {
     for fault in &checked.faults {
         fact("fault", Some(fault.to_string()));
         if let Fault::Launch { said, .. } = fault {
-            said.iter().take(3).for_each(|line| fact("  it said", Some(line.clone())));
+            said.iter().take(6).for_each(|line| fact("  it said", Some(line.clone())));
             fact("  again with", checked.command.clone());
         }
     }
