@@ -174,12 +174,12 @@ fn image_name(catalogue: &Catalogue, version: Option<&MpiVersion>) -> String {
 /// What the image of a version says against the variables that a host leaks: all of them or none, for one alone makes
 /// MPI_Init of 4.1 hang.
 ///
-/// A wheel and a Debian know where their parts lie, and take an empty value for none (Apptainer does not hand on what
-/// `unset` does); what was compiled for another place must be told where it lies now.
+/// A Debian lies where it was compiled for and takes an empty value for none; anything else is told where it lies now.
+/// Values, because Apptainer hands the host's own on where a variable is unset inside.
 fn environment(source: &Source) -> String {
     let place = match source {
-        Source::Wheel(_) | Source::Debian(_) | Source::Prefix(_) => "",
-        Source::Tarball(_) => MPI_IN_IMAGE,
+        Source::Debian(_) => "",
+        Source::Wheel(_) | Source::Tarball(_) | Source::Prefix(_) => MPI_IN_IMAGE,
     };
     format!("export {}", LEAKED.map(|name| format!("{name}={place}")).join(" "))
 }
