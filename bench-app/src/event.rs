@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{Bytes, Kernel};
+use crate::{bytes::Bytes, kernel::Kernel};
 
 /// Version of this contract. bench-app states it in [`Boot`] and [`Hello`]; the harness refuses another.
 pub const PROTOCOL: u32 = 1;
@@ -220,11 +220,12 @@ mod tests {
     use super::*;
 
     fn events() -> impl Strategy<Value = Event> {
-        let measurement = (0..3_usize, any::<u32>(), proptest::collection::vec(any::<u64>(), 0..=BATCHES_PER_FRAME))
-            .prop_map(|(kernel, visit, ns)| {
-                let (kernel, bytes) = (Kernel::ALL[kernel], Bytes(u64::from(visit)));
-                Event::Measurement(Measurement { kernel, bytes, visit, k: visit, discarded: 2, first: 0, ns })
-            });
+        let measurement =
+            (0..Kernel::ALL.len(), any::<u32>(), proptest::collection::vec(any::<u64>(), 0..=BATCHES_PER_FRAME))
+                .prop_map(|(kernel, visit, ns)| {
+                    let (kernel, bytes) = (Kernel::ALL[kernel], Bytes(u64::from(visit)));
+                    Event::Measurement(Measurement { kernel, bytes, visit, k: visit, discarded: 2, first: 0, ns })
+                });
         let hello = ("\\PC{0,200}", any::<u32>(), any::<u64>()).prop_map(|(library, world, init_ns)| {
             let (version, launcher_size) = ("0.1.0".into(), Some(world));
             Event::Hello(Hello { protocol: PROTOCOL, version, world, launcher_size, library, init_ns })

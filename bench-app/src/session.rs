@@ -11,8 +11,8 @@ use bench_app::{
 
 use crate::{
     buffers::Buffers,
-    check::check,
     clock::Start,
+    kernels::family,
     mpi_ffi::{Comm, MpiError},
     output::Output,
     team::{Crew, Team, Turn},
@@ -71,7 +71,7 @@ impl Session<'_> {
             return Ok(Ending::Singleton);
         }
         let crew = Crew::new(&self.world)?;
-        let mut buffers = Buffers::new(self.workload, self.world.rank);
+        let mut buffers = Buffers::new(self.workload, &crew);
         if self.world.rank == 0 { self.lead(&crew, &mut buffers, begun) } else { Ok(self.follow(&crew, &mut buffers)?) }
     }
 
@@ -109,7 +109,7 @@ impl Session<'_> {
     /// Rank 0's side of the check pass: whether all ranks saw what had been sent; says who did not.
     fn check(&mut self, cell: &Cell, crew: &Crew, team: &Team, buffers: &mut Buffers) -> Result<bool, Failure> {
         crew.start(team)?;
-        let found = team.collect(check(cell, &team.data, buffers)?)?;
+        let found = team.collect(check(cell, team, buffers)?)?;
         let Cell { kernel, bytes, .. } = *cell;
         let wrong = (0..).zip(&found).filter_map(|(rank, at)| at.map(|at| WrongData { kernel, bytes, rank, at }));
         for event in wrong {
@@ -127,7 +127,7 @@ impl Session<'_> {
                     if let Some(ending) = ending(crew.wait()?) {
                         return Ok(ending);
                     }
-                    team.collect(check(&cell, &team.data, buffers)?)?;
+                    team.collect(check(&cell, &team, buffers)?)?;
                 }
                 if let Some(ending) = ending(crew.wait()?) {
                     return Ok(ending);
@@ -154,6 +154,10 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+fn check(cell: &Cell, team: &Team, buffers: &mut Buffers) -> Result<Option<u64>, MpiError> {
+    (family(cell.kernel).check)(&team.data, buffers, cell.bytes.0 as usize)
 }
 
 fn ending(turn: Turn) -> Option<Ending> {

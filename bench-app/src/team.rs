@@ -5,7 +5,11 @@
 
 use std::{thread, time::Duration};
 
-use bench_app::Kernel;
+use bench_app::{
+    Kernel,
+    kernel::Ranks,
+    pages::{Lane, LaneMut},
+};
 
 use crate::mpi_ffi::{Comm, MpiError};
 
@@ -24,11 +28,6 @@ pub(crate) struct Team {
 impl Team {
     fn new(ranks: &Comm) -> Result<Team, MpiError> {
         Ok(Team { data: ranks.duplicate()?, control: ranks.duplicate()? })
-    }
-
-    /// Whether this rank is the one that decides and times.
-    pub(crate) fn leads(&self) -> bool {
-        self.data.rank == 0
     }
 
     /// Rank 0's answer to whether there is another batch, on all ranks.
@@ -81,21 +80,25 @@ impl Turn {
 pub(crate) struct Crew {
     turns: Comm,
     all: Team,
+    /// All ranks that have a partner: one stays out where the number is odd.
+    pairs: Option<Team>,
     pair: Option<Team>,
 }
 
 impl Crew {
     /// Makes the communicators. Collective over `world`.
     pub(crate) fn new(world: &Comm) -> Result<Crew, MpiError> {
-        let pair = world.first(2)?.as_ref().map(Team::new).transpose()?;
-        Ok(Crew { turns: world.duplicate()?, all: Team::new(world)?, pair })
+        let first = |count| world.first(count)?.as_ref().map(Team::new).transpose();
+        let (pair, pairs) = (first(2)?, first(world.size / 2 * 2)?);
+        Ok(Crew { turns: world.duplicate()?, all: Team::new(world)?, pairs, pair })
     }
 
     /// The team of `kernel`, if this rank is in it.
     pub(crate) fn team(&self, kernel: Kernel) -> Option<Team> {
-        match kernel {
-            Kernel::Latency | Kernel::Bandwidth => self.pair,
-            Kernel::Allreduce => Some(self.all),
+        match kernel.row().ranks {
+            Ranks::Pair => self.pair,
+            Ranks::Pairs => self.pairs,
+            Ranks::All => Some(self.all),
         }
     }
 
@@ -110,7 +113,7 @@ impl Crew {
     }
 
     fn tell(&self, ranks: i32, turn: Turn) -> Result<(), MpiError> {
-        (1..ranks).try_for_each(|rank| self.turns.outgoing(&[turn as u8], rank).send())
+        (1..ranks).try_for_each(|rank| self.turns.outgoing(Lane::of(&[turn as u8]), rank).send())
     }
 
     /// The other ranks sleep until rank 0 tells them something.
@@ -119,7 +122,7 @@ impl Crew {
             thread::sleep(NAP);
         }
         let mut word = [0];
-        self.turns.incoming(&mut word, 0).receive()?;
+        self.turns.incoming(LaneMut::of(&mut word), 0).receive()?;
         Ok(Turn::ALL.into_iter().find(|turn| *turn as u8 == word[0]).unwrap_or(Turn::End))
     }
 }

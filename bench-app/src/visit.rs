@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use bench_app::{Cell, Kernel};
+use bench_app::{Cell, kernel::Ranks};
 
 use crate::{
     buffers::Buffers,
     clock::Start,
-    kernels::{
-        Repeat,
-        bandwidth::{Sink, Source},
-        latency::{Ping, Pong},
-    },
+    kernels::{Repeat, family},
     mpi_ffi::MpiError,
     team::Team,
 };
@@ -21,35 +17,15 @@ const AT_LEAST: usize = 3;
 
 /// Visits `cell` for `time`: durations of its batches in ns, warm-up left out, which only rank 0 may use.
 pub(crate) fn visit(cell: &Cell, time: Duration, team: &Team, buffers: &mut Buffers) -> Result<Vec<u64>, MpiError> {
-    let (len, comm) = (cell.bytes.0 as usize, team.data);
-    let Buffers { outgoing, incoming, terms, sums, .. } = buffers;
-    match cell.kernel {
-        Kernel::Latency if team.leads() => {
-            let (there, back) = (comm.outgoing(outgoing.head(len), 1), comm.incoming(incoming.head_mut(len), 1));
-            batches(cell, time, team, &mut Ping { there, back })
-        }
-        Kernel::Latency => {
-            let (there, back) = (comm.incoming(incoming.head_mut(len), 0), comm.outgoing(outgoing.head(len), 0));
-            batches(cell, time, team, &mut Pong { there, back })
-        }
-        Kernel::Bandwidth if team.leads() => {
-            let window = comm.outgoing_window(std::array::from_fn(|_| outgoing.head(len)), 1);
-            batches(cell, time, team, &mut Source { window, reply: comm.incoming(&mut [], 1) })
-        }
-        Kernel::Bandwidth => {
-            let window = comm.incoming_window(incoming.messages_mut(bench_app::kernel::WINDOW, len), 0);
-            batches(cell, time, team, &mut Sink { window, reply: comm.outgoing(&[], 0) })
-        }
-        Kernel::Allreduce => {
-            let count = len / size_of::<f64>();
-            let mut sum = comm.sum(terms.head(count), sums.head_mut(count));
-            // A collective lasts as long as its slowest rank.
-            team.slowest(&batches(cell, time, team, &mut sum)?)
-        }
+    let mut part = (family(cell.kernel).part)(&team.data, buffers, cell.bytes.0 as usize);
+    let ns = batches(cell, time, team, &mut *part)?;
+    match cell.kernel.row().ranks {
+        Ranks::Pair => Ok(ns),
+        Ranks::Pairs | Ranks::All => team.slowest(&ns),
     }
 }
 
-fn batches(cell: &Cell, time: Duration, team: &Team, work: &mut impl Repeat) -> Result<Vec<u64>, MpiError> {
+fn batches(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Result<Vec<u64>, MpiError> {
     let k = cell.k.get();
     for _ in 0..cell.warm_up() {
         batch(k, team, work)?;
@@ -63,7 +39,7 @@ fn batches(cell: &Cell, time: Duration, team: &Team, work: &mut impl Repeat) -> 
 }
 
 /// One batch, in ns. All ranks are ready when it begins, so its first message neither waits nor comes unexpected.
-fn batch(k: u32, team: &Team, work: &mut impl Repeat) -> Result<u64, MpiError> {
+fn batch(k: u32, team: &Team, work: &mut dyn Repeat) -> Result<u64, MpiError> {
     team.synchronise()?;
     let start = Start::now();
     work.repeat(k)?;

@@ -71,17 +71,66 @@ pub struct Campaign {
     settings: Settings,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Sizes by kernel, and how often and how long each is visited.
+#[derive(Debug, Clone, PartialEq)]
 struct WorkloadTable {
-    #[serde(default)]
-    latency: Vec<Word<SizeAndK>>,
-    #[serde(default)]
-    bandwidth: Vec<Word<SizeAndK>>,
-    #[serde(default)]
-    allreduce: Vec<Word<SizeAndK>>,
+    sizes: BTreeMap<Kernel, Vec<SizeAndK>>,
     rounds: NonZeroU32,
     visit_ms: NonZeroU32,
+}
+
+/// A key of the workload's table: a kernel, or one of these two.
+enum WorkloadKey {
+    Rounds,
+    VisitMs,
+    Sizes(Kernel),
+}
+
+impl FromStr for WorkloadKey {
+    type Err = String;
+
+    fn from_str(key: &str) -> Result<Self, String> {
+        match key {
+            "rounds" => Ok(Self::Rounds),
+            "visit_ms" => Ok(Self::VisitMs),
+            kernel => kernel.parse().map(Self::Sizes).map_err(|error| format!("{error}, rounds, visit_ms")),
+        }
+    }
+}
+
+// By hand, because serde's flattened maps lose the place of a fault.
+impl<'de> Deserialize<'de> for WorkloadTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(WorkloadVisitor)
+    }
+}
+
+struct WorkloadVisitor;
+
+impl<'de> de::Visitor<'de> for WorkloadVisitor {
+    type Value = WorkloadTable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of sizes by kernel, `rounds` and `visit_ms`")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<WorkloadTable, A::Error> {
+        let (mut sizes, mut rounds, mut visit_ms) = (BTreeMap::new(), None, None);
+        while let Some(Word(key)) = map.next_key()? {
+            match key {
+                WorkloadKey::Rounds => rounds = Some(map.next_value()?),
+                WorkloadKey::VisitMs => visit_ms = Some(map.next_value()?),
+                WorkloadKey::Sizes(kernel) => {
+                    let listed: Vec<Word<SizeAndK>> = map.next_value()?;
+                    sizes.insert(kernel, listed.into_iter().map(|word| word.0).collect());
+                }
+            }
+        }
+        let missing = de::Error::missing_field;
+        let (rounds, visit_ms) =
+            (rounds.ok_or_else(|| missing("rounds"))?, visit_ms.ok_or_else(|| missing("visit_ms"))?);
+        Ok(WorkloadTable { sizes, rounds, visit_ms })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -222,17 +271,10 @@ impl Campaign {
     }
 
     fn cells(&self) -> Result<Vec<Cell>, String> {
-        let table = &self.workload;
-        let of = |kernel, sizes: &[Word<SizeAndK>]| -> Vec<(Kernel, SizeAndK)> {
-            sizes.iter().map(|size| (kernel, size.0)).collect()
-        };
-        let all = [
-            of(Kernel::Latency, &table.latency),
-            of(Kernel::Bandwidth, &table.bandwidth),
-            of(Kernel::Allreduce, &table.allreduce),
-        ];
+        let listed = self.workload.sizes.iter();
+        let all = listed.flat_map(|(kernel, sizes)| sizes.iter().map(|size| (*kernel, *size)));
         let mut cells: Vec<Cell> = Vec::new();
-        for (kernel, SizeAndK(bytes, k)) in all.concat() {
+        for (kernel, SizeAndK(bytes, k)) in all {
             kernel.check(bytes).map_err(|why| format!("{kernel} {bytes}: {why}"))?;
             if cells.iter().any(|cell| (cell.kernel, cell.bytes) == (kernel, bytes)) {
                 return Err(format!("{kernel} {bytes} is listed twice"));
@@ -377,6 +419,9 @@ mod tests {
         check("host = \"5.0.11\"\n", "", &["[[probe]] of mode hybrid", "hint: write both"]);
         check("ranks = 2", "ranks = 0", &["line 7"]);
         check("silence_s", "silence", &["unknown field `silence`", "silence_s"]);
+        check("bandwidth =", "bandwith =", &["unknown kernel `bandwith`", "line 13, column 1", "bcast", "visit_ms"]);
+        check("rounds = 2\n", "", &["missing field `rounds`", "line 11"]);
+        check("allreduce = [\"8\"", "barrier = [\"8\"", &["barrier 8 B: there is no message", "hint"]);
     }
 
     #[test]

@@ -301,16 +301,3 @@ pub struct Sample {
     /// Duration of the batch, ns.
     pub ns: u64,
 }
-
-impl Sample {
-    /// The batch as the figure that is reported: half round trip or call in ns, or bytes per second.
-    #[must_use]
-    pub fn figure(&self) -> f64 {
-        let per_repetition = self.ns as f64 / f64::from(self.k);
-        match self.kernel {
-            Kernel::Latency => per_repetition / 2.0,
-            Kernel::Allreduce => per_repetition,
-            Kernel::Bandwidth => (bench_app::kernel::WINDOW as u64 * self.bytes.0) as f64 / (per_repetition * 1e-9),
-        }
-    }
-}

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use bench_app::{
     Bytes, Kernel, PROTOCOL, Workload,
     event::{Begin, Facts, Hello, RankFacts},
-    kernel::WINDOW,
     workload::{Cell, Order},
 };
 use harness::{
@@ -82,7 +81,7 @@ pub(crate) fn design(blocks: u32, seed: u64, cases: Vec<Case>, probes: Vec<Case>
 pub(crate) fn case(stack: Stack, sizes: &[&str]) -> Case {
     let sizes: Vec<Bytes> = sizes.iter().map(|size| size.parse().unwrap()).collect();
     let cell = |kernel: Kernel, bytes: Bytes| Cell { kernel, bytes, k: kernel.default_k(bytes).try_into().unwrap() };
-    let cells = Kernel::ALL.into_iter().flat_map(|kernel| sizes.iter().map(move |bytes| cell(kernel, *bytes)));
+    let cells = Kernel::USUAL.into_iter().flat_map(|kernel| sizes.iter().map(move |bytes| cell(kernel, *bytes)));
     let rounds = 3.try_into().unwrap();
     let workload = Workload { cells: cells.collect(), rounds, visit_ms: 5, order: Order::Shuffled, seed: 1 };
     Case { stack, workload, ranks: 2, settings: Settings::default() }
@@ -158,11 +157,7 @@ fn outcome(case: &Case, cells: &[Cell]) -> (Outcome, Vec<Cell>) {
 
 /// The batches of one cell: three visits of six.
 fn rows(attempt: AttemptId, mode: Mode, cell: Cell, state: f64, rng: &mut ChaCha8Rng) -> Vec<Sample> {
-    let operations = match cell.kernel {
-        Kernel::Latency => 2.0,
-        Kernel::Bandwidth => WINDOW as f64,
-        Kernel::Allreduce => 1.0,
-    };
+    let operations = f64::from(cell.kernel.row().operations);
     let launch = state * (1.0 + 0.015 * normal(rng));
     let mut row = |visit: u32, batch: u32| {
         let slow = if rng.random::<f64>() < 0.05 { 1.6 } else { 1.0 };
@@ -176,9 +171,9 @@ fn rows(attempt: AttemptId, mode: Mode, cell: Cell, state: f64, rng: &mut ChaCha
 fn operation_ns(mode: Mode, cell: Cell) -> f64 {
     let bytes = cell.bytes.0 as f64;
     let native = match cell.kernel {
-        Kernel::Latency => 290.0 + bytes / 9.0,
-        Kernel::Bandwidth => 140.0 + bytes / 10.5,
-        Kernel::Allreduce => 800.0 + bytes / 2.6,
+        Kernel::Bandwidth | Kernel::Bibw | Kernel::Mbw => 140.0 + bytes / 10.5,
+        Kernel::Allreduce | Kernel::AllreduceInPlace => 800.0 + bytes / 2.6,
+        Kernel::Latency | Kernel::Barrier | Kernel::Bcast | Kernel::Alltoall => 290.0 + bytes / 9.0,
     };
     native * factor(mode, bytes)
 }
