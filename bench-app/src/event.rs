@@ -8,8 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{bytes::Bytes, kernel::Kernel};
 
+pub use crate::{
+    boot::{Boot, Namespace},
+    facts::{Facts, Late, MoreFacts, RankFacts, ReadPeer, Traffic},
+};
+
 /// Version of this contract. bench-app states it in [`Boot`] and [`Hello`]; the harness refuses another.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// Longest frame, newline included: what pipes pass on unbroken.
 pub const FRAME_MAX: usize = 4096;
 /// Batches in one [`Measurement`] frame: 20 digits each still fit.
@@ -27,6 +32,8 @@ pub enum Event {
     Hello(Hello),
     /// What the ranks found around them.
     Facts(Facts),
+    /// Ranks that found no room in the first frame of facts.
+    MoreFacts(MoreFacts),
     /// A visit begins: a hang is then known by its kernel and size.
     Begin(Begin),
     /// Batches of a visit that has ended.
@@ -35,21 +42,10 @@ pub enum Event {
     WrongData(WrongData),
     /// An MPI call failed; bench-app then aborts its world.
     Failed(Failed),
+    /// What is found out after everything was measured.
+    Late(Late),
     /// All was measured and said.
     Done(Done),
-}
-
-/// A rank that has not called `MPI_Init` yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Boot {
-    /// [`PROTOCOL`] of the binary.
-    pub protocol: u32,
-    /// Rank according to the launcher's environment, where it says.
-    pub launcher_rank: Option<u32>,
-    /// World size according to the launcher's environment, where it says.
-    pub launcher_size: Option<u32>,
-    /// Process id as the rank sees it.
-    pub pid: u32,
 }
 
 /// A world that has formed.
@@ -67,38 +63,6 @@ pub struct Hello {
     pub library: String,
     /// Duration of `MPI_Init` on this rank, ns.
     pub init_ns: u64,
-}
-
-/// One rank's surroundings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RankFacts {
-    /// Rank in `MPI_COMM_WORLD`.
-    pub rank: u32,
-    /// Host name.
-    pub host: String,
-    /// Process id as the rank sees it.
-    pub pid: u32,
-    /// Inode of `/proc/self/ns/user`.
-    pub user_ns: u64,
-    /// Inode of `/proc/self/ns/ipc`.
-    pub ipc_ns: u64,
-    /// Device number of `/dev/shm`: equal on ranks that can share memory there.
-    pub shm_dev: u64,
-    /// CPUs the rank may run on (`Cpus_allowed_list`), for instance `0-1`.
-    pub cpus: String,
-}
-
-/// The facts of all ranks: rank 0's, and those of the ranks that differ from it in more than rank and pid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
-    /// Ranks in the world.
-    pub ranks: u32,
-    /// Rank 0.
-    pub first: RankFacts,
-    /// Ranks that differ from rank 0, by rank, as many as a frame holds.
-    pub differing: Vec<RankFacts>,
-    /// Ranks that differ and found no room in the frame.
-    pub omitted: u32,
 }
 
 /// The visit that begins now.

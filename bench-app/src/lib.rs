@@ -4,6 +4,7 @@
 //! asked for on bench-app's command line, [`event`] what comes back on its standard output, [`exit`] how it may end.
 //! The other modules are the parts of the program that need no MPI, so that they are tested where there is none.
 
+pub mod boot;
 pub mod bytes;
 pub mod event;
 pub mod exit;
@@ -13,6 +14,7 @@ pub mod launcher;
 pub mod pages;
 pub mod payload;
 pub mod stationarity;
+pub mod system;
 pub mod table;
 pub mod workload;
 

@@ -8,6 +8,7 @@
 mod collectives;
 mod error;
 mod messages;
+mod tool;
 
 use std::{ffi::c_int, mem::ManuallyDrop, ptr};
 
@@ -19,6 +20,7 @@ pub(crate) use {
     collectives::{Alltoall, Bcast, Sum},
     error::MpiError,
     messages::{Exchange, Incoming, IncomingWindow, Outgoing, OutgoingWindow},
+    tool::control_variables,
 };
 
 /// A rank or a number of ranks, as MPI counts them.
@@ -107,11 +109,11 @@ impl Comm {
         inside.then(|| Comm::new(raw)).transpose()
     }
 
-    /// Rank 0's `word`, on every rank. Collective.
-    pub(crate) fn broadcast(&self, mut word: u8) -> Result<u8, MpiError> {
-        // SAFETY: the buffer is one byte and the count is 1.
-        let code = unsafe { ffi::MPI_Bcast((&raw mut word).cast(), 1, ffi::RSMPI_UINT8_T, 0, self.raw) };
-        check("MPI_Bcast", code).map(|()| word)
+    /// Rank 0's `words`, on every rank. Collective.
+    pub(crate) fn broadcast<const N: usize>(&self, mut words: [u8; N]) -> Result<[u8; N], MpiError> {
+        // SAFETY: the buffer is `N` bytes.
+        let code = unsafe { ffi::MPI_Bcast(words.as_mut_ptr().cast(), N as c_int, ffi::RSMPI_UINT8_T, 0, self.raw) };
+        check("MPI_Bcast", code).map(|()| words)
     }
 
     /// Every rank's `record` one after the other on rank 0, nothing on the others. Records are equally long. Collective.
@@ -152,6 +154,72 @@ impl Comm {
     pub(crate) fn barrier(&self) -> Result<(), MpiError> {
         // SAFETY: the communicator is live.
         check("MPI_Barrier", unsafe { ffi::MPI_Barrier(self.raw) })
+    }
+
+    /// Sends `outgoing` to `to` and receives as many bytes from `from`, both at once.
+    pub(crate) fn swap<const N: usize>(&self, outgoing: &[u8; N], to: Rank, from: Rank) -> Result<[u8; N], MpiError> {
+        let mut incoming = [0; N];
+        let (out, into, len) = (outgoing.as_ptr().cast(), incoming.as_mut_ptr().cast(), N as c_int);
+        // SAFETY: both buffers are `N` bytes, distinct, and live until the call returns.
+        let code = unsafe {
+            let (byte, ignore) = (ffi::RSMPI_UINT8_T, ffi::RSMPI_STATUS_IGNORE);
+            ffi::MPI_Sendrecv(out, len, byte, to, TAG, into, len, byte, from, TAG, self.raw, ignore)
+        };
+        check("MPI_Sendrecv", code).map(|()| incoming)
+    }
+
+    /// Receives a message of up to `N` bytes from whichever rank sends one.
+    pub(crate) fn receive_any<const N: usize>(&self) -> Result<[u8; N], MpiError> {
+        let mut incoming = [0; N];
+        // SAFETY: `N` bytes of ours are written at most.
+        let code = unsafe {
+            let (any, ignore) = (ffi::RSMPI_ANY_SOURCE, ffi::RSMPI_STATUS_IGNORE);
+            ffi::MPI_Recv(incoming.as_mut_ptr().cast(), N as c_int, ffi::RSMPI_UINT8_T, any, TAG, self.raw, ignore)
+        };
+        check("MPI_Recv", code).map(|()| incoming)
+    }
+
+    /// The ranks with the same `colour`, in their order. Collective.
+    pub(crate) fn split(&self, colour: u32) -> Result<Comm, MpiError> {
+        let mut raw = self.raw;
+        let colour = (colour & i32::MAX.unsigned_abs()) as c_int;
+        // SAFETY: as in `duplicate`.
+        check("MPI_Comm_split", unsafe { ffi::MPI_Comm_split(self.raw, colour, self.rank, &raw mut raw) })?;
+        Comm::new(raw)
+    }
+
+    /// Gives the communicator back. Collective.
+    pub(crate) fn free(self) -> Result<(), MpiError> {
+        let mut raw = self.raw;
+        // SAFETY: the handle is live; whoever copied it has promised not to use it again by ending `self`.
+        check("MPI_Comm_free", unsafe { ffi::MPI_Comm_free(&raw mut raw) })
+    }
+
+    /// The bits that any rank has set, on every rank. Collective.
+    pub(crate) fn any_bits<const N: usize>(&self, bits: &[u64; N]) -> Result<[u64; N], MpiError> {
+        let mut all = [0; N];
+        let (from, into) = (bits.as_ptr().cast(), all.as_mut_ptr().cast());
+        // SAFETY: `N` values are read and as many written.
+        let code = unsafe { ffi::MPI_Allreduce(from, into, N as c_int, ffi::RSMPI_UINT64_T, ffi::RSMPI_BOR, self.raw) };
+        check("MPI_Allreduce", code).map(|()| all)
+    }
+
+    /// The sums of all ranks' numbers, place by place, on every rank. Collective.
+    pub(crate) fn total<const N: usize>(&self, numbers: &[u64; N]) -> Result<[u64; N], MpiError> {
+        let mut all = [0; N];
+        let (from, into) = (numbers.as_ptr().cast(), all.as_mut_ptr().cast());
+        // SAFETY: as in `any_bits`.
+        let code = unsafe { ffi::MPI_Allreduce(from, into, N as c_int, ffi::RSMPI_UINT64_T, ffi::RSMPI_SUM, self.raw) };
+        check("MPI_Allreduce", code).map(|()| all)
+    }
+
+    /// The sum of the numbers of the ranks before this one. Collective.
+    pub(crate) fn before(&self, number: u64) -> Result<u64, MpiError> {
+        let mut sum = 0_u64;
+        let (from, into) = ((&raw const number).cast(), (&raw mut sum).cast());
+        // SAFETY: one value is read and one written; rank 0's result stays the 0 that it is.
+        let code = unsafe { ffi::MPI_Exscan(from, into, 1, ffi::RSMPI_UINT64_T, ffi::RSMPI_SUM, self.raw) };
+        check("MPI_Exscan", code).map(|()| if self.rank == 0 { 0 } else { sum })
     }
 
     /// Whether a message from `from` can be received without waiting.

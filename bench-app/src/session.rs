@@ -4,13 +4,13 @@ use std::{io, time::Duration};
 
 use bench_app::{
     Cell, Event, PROTOCOL, Workload,
-    event::{BATCHES_PER_FRAME, Begin, Done, Facts, Hello, Measurement, RankFacts, WrongData},
-    launcher::LauncherView,
+    event::{BATCHES_PER_FRAME, Begin, Done, Facts, Hello, Measurement, WrongData},
     table::Table,
 };
 
 use crate::{
     buffers::Buffers,
+    census,
     clock::Start,
     kernels::family,
     mpi_ffi::{Comm, MpiError},
@@ -58,30 +58,29 @@ pub(crate) struct Session<'a> {
 
 impl Session<'_> {
     /// Says who and where we are, then measures if there is anybody to measure with.
-    pub(crate) fn run(&mut self, launcher: LauncherView, init_ns: u64) -> Result<Ending, Failure> {
+    pub(crate) fn run(&mut self, launcher_size: Option<u32>, init_ns: u64) -> Result<Ending, Failure> {
         let begun = Start::now();
         if self.world.rank == 0 {
-            self.output.say(&Event::Hello(self.hello(launcher, init_ns)))?;
+            self.output.say(&Event::Hello(self.hello(launcher_size, init_ns)))?;
         }
-        let records = self.world.gather(&RankFacts::collect(self.world.rank.unsigned_abs()).to_record())?;
-        if self.world.rank == 0 {
-            self.output.say(&Event::Facts(Facts::from_records(&records)?))?;
+        for frame in census::facts(&self.world)?.map(Facts::into_frames).into_iter().flatten() {
+            self.output.say(&frame)?;
         }
         if self.world.size < 2 {
             return Ok(Ending::Singleton);
         }
         let crew = Crew::new(&self.world)?;
         let mut buffers = Buffers::new(self.workload, &crew);
-        if self.world.rank == 0 { self.lead(&crew, &mut buffers, begun) } else { Ok(self.follow(&crew, &mut buffers)?) }
+        if self.world.rank == 0 { self.lead(&crew, &mut buffers, begun) } else { self.follow(&crew, &mut buffers) }
     }
 
-    fn hello(&self, launcher: LauncherView, init_ns: u64) -> Hello {
+    fn hello(&self, launcher_size: Option<u32>, init_ns: u64) -> Hello {
         let library = mpi::environment::library_version().unwrap_or_else(|_| "not UTF-8".into());
         // Open MPI 4.1 counts the terminating NUL as part of the text.
         let line = library.lines().next().unwrap_or_default().trim_end_matches('\0');
         let library = line.chars().take(LIBRARY_MAX).collect();
         let (world, version) = (self.world.size.unsigned_abs(), env!("CARGO_PKG_VERSION").into());
-        Hello { protocol: PROTOCOL, version, world, launcher_size: launcher.size, library, init_ns }
+        Hello { protocol: PROTOCOL, version, world, launcher_size, library, init_ns }
     }
 
     fn lead(&mut self, crew: &Crew, buffers: &mut Buffers, begun: Start) -> Result<Ending, Failure> {
@@ -101,6 +100,10 @@ impl Session<'_> {
                 visits += 1;
             }
         }
+        crew.begin_late()?;
+        if let Some(late) = crew.pair().map(|pair| census::late(&pair.data)).transpose()?.flatten() {
+            self.output.say(&Event::Late(late))?;
+        }
         crew.dismiss(Turn::End)?;
         self.output.say(&Event::Done(Done { visits, wall_ns: begun.ns() }))?;
         Ok(Ending::Measured)
@@ -119,7 +122,7 @@ impl Session<'_> {
     }
 
     /// The other ranks: the same sequence, each step when rank 0 says so.
-    fn follow(&self, crew: &Crew, buffers: &mut Buffers) -> Result<Ending, MpiError> {
+    fn follow(&self, crew: &Crew, buffers: &mut Buffers) -> Result<Ending, Failure> {
         for round in 0..self.workload.rounds.get() {
             for cell in self.workload.round(round) {
                 let Some(team) = crew.team(cell.kernel) else { continue };
@@ -135,7 +138,12 @@ impl Session<'_> {
                 visit(&cell, self.visit_time(), &team, buffers)?;
             }
         }
-        Ok(ending(crew.wait()?).unwrap_or(Ending::Measured))
+        loop {
+            match (crew.wait()?, crew.pair()) {
+                (Turn::Late, Some(pair)) => census::late(&pair.data)?.map_or((), drop),
+                (turn, _) => return Ok(ending(turn).unwrap_or(Ending::Measured)),
+            }
+        }
     }
 
     fn visit_time(&self) -> Duration {
@@ -162,7 +170,7 @@ fn check(cell: &Cell, team: &Team, buffers: &mut Buffers) -> Result<Option<u64>,
 
 fn ending(turn: Turn) -> Option<Ending> {
     match turn {
-        Turn::Go => None,
+        Turn::Go | Turn::Late => None,
         Turn::End => Some(Ending::Measured),
         Turn::WrongData => Some(Ending::WrongData),
     }

@@ -32,7 +32,7 @@ impl Team {
 
     /// Rank 0's answer to whether there is another batch, on all ranks.
     pub(crate) fn agree(&self, another: bool) -> Result<bool, MpiError> {
-        self.control.broadcast(u8::from(another)).map(|word| word != 0)
+        self.control.broadcast([u8::from(another)]).map(|[word]| word != 0)
     }
 
     /// Dissemination barrier of empty messages: the library's own would be part of what is compared.
@@ -66,6 +66,8 @@ impl Team {
 pub(crate) enum Turn {
     /// The next check or visit of its teams begins.
     Go,
+    /// The pair finds out what may disturb or crash what it asks.
+    Late,
     /// All is done.
     End,
     /// Stop: a payload arrived changed.
@@ -73,7 +75,7 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    const ALL: [Turn; 3] = [Turn::Go, Turn::End, Turn::WrongData];
+    const ALL: [Turn; 4] = [Turn::Go, Turn::Late, Turn::End, Turn::WrongData];
 }
 
 /// All ranks of the world.
@@ -105,6 +107,16 @@ impl Crew {
     /// Rank 0 gives `team` its turn.
     pub(crate) fn start(&self, team: &Team) -> Result<(), MpiError> {
         self.tell(team.data.size, Turn::Go)
+    }
+
+    /// Ranks 0 and 1.
+    pub(crate) fn pair(&self) -> Option<Team> {
+        self.pair
+    }
+
+    /// Rank 0 lets rank 1 know that the end begins.
+    pub(crate) fn begin_late(&self) -> Result<(), MpiError> {
+        self.tell(2, Turn::Late)
     }
 
     /// Rank 0 sends everybody home.

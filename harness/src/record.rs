@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use bench_app::{
     Bytes, Cell, Kernel,
-    event::{Begin, Facts, Hello, WrongData},
+    event::{Begin, Boot, Facts, Hello, Late, WrongData},
 };
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +136,9 @@ pub struct Record {
     /// What its ranks found around them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<Facts>,
+    /// What else the ranks told besides batches.
+    #[serde(default)]
+    pub observed: Observed,
     /// First meaningful lines that were not frames, standard error before standard output.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub said: Vec<String>,
@@ -144,6 +147,18 @@ pub struct Record {
     pub swept: Vec<String>,
     /// Where its rows lie in `samples.csv`.
     pub samples: SampleRange,
+}
+
+/// What a launch told besides its world, its facts and its batches.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Observed {
+    /// What the first rank that was heard knew before `MPI_Init`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot: Option<Boot>,
+    /// What was found out after everything was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
 }
 
 /// Rows of one attempt in `samples.csv`.

@@ -10,7 +10,7 @@ use bench_app::{
 use crate::{
     id::AttemptId,
     process::{Exit, Pulse, Reason, Stream},
-    record::{Outcome, Phase, Sample},
+    record::{Observed, Outcome, Phase, Sample},
 };
 
 /// Foreign lines kept of each stream.
@@ -28,6 +28,8 @@ pub struct Watch {
     pub hello: Option<Hello>,
     /// Its surroundings.
     pub facts: Option<Facts>,
+    /// What else it told.
+    pub observed: Observed,
     /// Batches so far.
     pub samples: Vec<Sample>,
     last: Option<Begin>,
@@ -52,6 +54,7 @@ impl Watch {
             rounds,
             hello: None,
             facts: None,
+            observed: Observed::default(),
             samples: Vec::new(),
             last: None,
             visits: 0,
@@ -95,9 +98,18 @@ impl Watch {
 
     fn event(&mut self, event: Event) -> Pulse {
         match event {
-            Event::Boot(_) => return Pulse::Quiet,
+            Event::Boot(boot) => {
+                self.observed.boot.get_or_insert(boot);
+                return Pulse::Quiet;
+            }
             Event::Hello(hello) => return self.hello(hello),
             Event::Facts(facts) => self.facts = Some(facts),
+            Event::MoreFacts(more) => {
+                if let Some(facts) = &mut self.facts {
+                    facts.differing.extend(more.differing);
+                }
+            }
+            Event::Late(late) => self.observed.late = Some(late),
             Event::Begin(begin) => {
                 self.last = Some(begin);
                 self.visits += 1;
@@ -188,7 +200,7 @@ fn cut(line: &str) -> String {
 mod tests {
     use bench_app::{
         Bytes, Kernel, encode,
-        event::{Boot, Done},
+        event::{Boot, Done, RankFacts},
     };
 
     use super::*;
@@ -270,8 +282,18 @@ mod tests {
 
     #[test]
     fn a_boot_is_no_progress() {
-        let boot = Event::Boot(Boot { protocol: PROTOCOL, launcher_rank: Some(0), launcher_size: Some(2), pid: 1 });
+        let boot = Event::Boot(Boot { protocol: PROTOCOL, launcher_rank: Some(0), ..Boot::default() });
         let mut watch = Watch::new(AttemptId(1), 2, &[cell()], NonZeroU32::MIN);
         assert_eq!(watch.line(Stream::Out, encode(&boot).trim_end()), Pulse::Quiet);
+        assert_eq!(watch.observed.boot.unwrap().launcher_rank, Some(0));
+    }
+
+    #[test]
+    fn facts_of_many_ranks_come_together_again() {
+        let rank = |rank: u32| RankFacts { rank, host: "n".repeat(120), ..RankFacts::default() };
+        let facts = Facts { ranks: 32, first: rank(0), differing: (1..32).map(rank).collect(), ..Facts::default() };
+        let frames = facts.clone().into_frames();
+        assert!(frames.len() > 1);
+        assert_eq!(play(&frames).facts, Some(facts));
     }
 }

@@ -12,7 +12,9 @@ use harness::{
     command::CommandSpec,
     id::{AttemptId, Sha256},
     plan,
-    record::{Design, FileFact, Limits, Manifest, Outcome, Phase, Purpose, Record, SCHEMA, Sample, SampleRange},
+    record::{
+        Design, FileFact, Limits, Manifest, Observed, Outcome, Phase, Purpose, Record, SCHEMA, Sample, SampleRange,
+    },
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -123,6 +125,7 @@ fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (R
         hello_ns: Some(hello_ns),
         hello: Some(hello(case, split, init_ns)),
         facts: Some(facts(mode)),
+        observed: Observed::default(),
         said: if hung { vec![CMA.into()] } else { Vec::new() },
         swept: if hung { vec!["2 processes of ours".into()] } else { Vec::new() },
         samples: SampleRange { offset: 0, bytes: 0, sha256: Sha256::of(b"") },
@@ -230,8 +233,9 @@ fn facts(mode: Mode) -> Facts {
         ipc_ns: 4_026_531_839,
         shm_dev: 24,
         cpus: rank.to_string(),
+        ..RankFacts::default()
     };
-    Facts { ranks: 2, first: rank(0), differing: vec![rank(1)], omitted: 0 }
+    Facts { ranks: 2, nodes: 1, first: rank(0), differing: vec![rank(1)], ..Facts::default() }
 }
 
 fn command(case: &Case, workload: &Workload) -> CommandSpec {
