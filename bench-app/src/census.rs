@@ -18,22 +18,35 @@ const CPU_WORDS: usize = 128;
 const ROUND_TRIPS: usize = 32;
 const MESSAGE: usize = 64 << 10;
 
-/// What the ranks of `world` find around them: the summary on rank 0, nothing on the others. Collective.
-pub(crate) fn facts(world: &Comm) -> Result<Option<Facts>, Failure> {
+/// What every rank has to know of where the ranks are.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// All ranks run under one kernel, and hence by one clock.
+    pub(crate) one_node: bool,
+    /// Some node has more ranks than CPUs for them.
+    pub(crate) crowded: bool,
+    /// Ranks on this rank's node.
+    pub(crate) neighbours: u32,
+}
+
+/// What the ranks of `world` find around them: where they are, and on rank 0 the summary. Collective.
+pub(crate) fn facts(world: &Comm) -> Result<(Place, Option<Facts>), Failure> {
     let mut own = RankFacts::collect(world.rank.unsigned_abs());
     own.read_peer = next_rank(world)?.map_or(ReadPeer::Untried, |next| next.read());
     let record = own.to_record();
     let first = RankFacts::from_record(&world.broadcast(record)?)?;
     let differs = !own.alike(&first);
-    let place = world.before(differs.into())?;
-    let speaks = differs && place < DIFFERING as u64;
-    let (leads_node, crowded) = crowding(world, &own)?;
-    let [differing, nodes, crowded] = world.total(&[differs.into(), leads_node.into(), crowded.into()])?;
+    let speaks = differs & (world.before(differs.into())? < DIFFERING as u64);
+    let node = Node::of(world, &own)?;
+    let own_clock = own.node == first.node && own.time_ns == first.time_ns;
+    let counted = [differs, node.leads, node.crowded, !own_clock].map(u64::from);
+    let [differing, nodes, crowded, other_clocks] = world.total(&counted)?;
+    let place = Place { one_node: other_clocks == 0, crowded: crowded > 0, neighbours: node.ranks };
     if world.rank != 0 {
         if speaks {
             world.outgoing(Lane::of(&record), 0).send()?;
         }
-        return Ok(None);
+        return Ok((place, None));
     }
     let told = differing.min(DIFFERING as u64);
     let mut ranks = Vec::new();
@@ -41,14 +54,15 @@ pub(crate) fn facts(world: &Comm) -> Result<Option<Facts>, Failure> {
         ranks.push(RankFacts::from_record(&world.receive_any::<RECORD>()?)?);
     }
     ranks.sort_by_key(|facts| facts.rank);
-    Ok(Some(Facts {
+    let facts = Facts {
         ranks: world.size.unsigned_abs(),
         nodes: number(nodes),
-        oversubscribed: crowded > 0,
+        oversubscribed: place.crowded,
         first,
         differing: ranks,
         omitted: number(differing - told),
-    }))
+    };
+    Ok((place, Some(facts)))
 }
 
 /// Where the next rank's memory can be tried.
@@ -75,18 +89,31 @@ fn next_rank(world: &Comm) -> Result<Option<Next>, MpiError> {
     Ok((size > 1).then(|| Next { pid: words[0] as u32, address: words[1], node: words[2] }))
 }
 
-/// Whether this rank is the first of its node, and whether that node has fewer CPUs for its ranks than ranks. Collective.
-fn crowding(world: &Comm, own: &RankFacts) -> Result<(bool, bool), MpiError> {
-    let node = world.split((own.node ^ own.node >> 32) as u32)?;
-    let mut cpus = [0; CPU_WORDS];
-    own.mark_cpus(&mut cpus);
-    let cpus: u32 = node.any_bits(&cpus)?.iter().map(|word| word.count_ones()).sum();
-    let answer = (node.rank == 0, node.size.unsigned_abs() > cpus && cpus > 0);
-    node.free()?;
-    Ok(answer)
+/// The ranks of one node.
+struct Node {
+    /// This rank is the first of them.
+    leads: bool,
+    /// They are more than the CPUs that they may run on.
+    crowded: bool,
+    ranks: u32,
 }
 
-/// What rank 0 of `pair` finds out at the end: nothing on rank 1. Collective over the pair.
+impl Node {
+    /// This rank's node. Collective.
+    fn of(world: &Comm, own: &RankFacts) -> Result<Node, MpiError> {
+        let node = world.split((own.node ^ own.node >> 32) as u32)?;
+        let mut cpus = [0; CPU_WORDS];
+        own.mark_cpus(&mut cpus);
+        let cpus: u32 = node.any_bits(&cpus)?.iter().map(|word| word.count_ones()).sum();
+        let ranks = node.size.unsigned_abs();
+        let leads = node.rank == 0;
+        node.free()?;
+        Ok(Node { leads, crowded: ranks > cpus && cpus > 0, ranks })
+    }
+}
+
+/// What rank 0 of `pair` finds out at the end, to be completed by what only the session knows; nothing on rank 1.
+/// Collective over the pair.
 pub(crate) fn late(pair: &Comm) -> Result<Option<Late>, Failure> {
     system::allow_reading();
     let next = next_rank(pair)?;
@@ -111,6 +138,8 @@ pub(crate) fn late(pair: &Comm) -> Result<Option<Late>, Failure> {
         traffic: Some(traffic),
         read_allowed: next.map_or(ReadPeer::Untried, |next| next.read()),
         variables: variables.collect(),
+        last_level_cache: system::last_level_cache(),
+        ..Late::default()
     }))
 }
 

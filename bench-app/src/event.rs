@@ -6,11 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{bytes::Bytes, kernel::Kernel};
+use crate::{bytes::Bytes, canary::BATCHES, kernel::Kernel};
 
 pub use crate::{
     boot::{Boot, Namespace},
     facts::{Facts, Late, MoreFacts, RankFacts, ReadPeer, Traffic},
+    stationarity::Settled,
+    tails::Trace,
 };
 
 /// Version of this contract. bench-app states it in [`Boot`] and [`Hello`]; the harness refuses another.
@@ -38,6 +40,10 @@ pub enum Event {
     Begin(Begin),
     /// Batches of a visit that has ended.
     Measurement(Measurement),
+    /// How single repetitions of a cell are distributed, once a launch.
+    Trace(Trace),
+    /// A visit has ended: how it was made.
+    Visited(Visited),
     /// A payload arrived changed; nothing measured afterwards would mean anything.
     WrongData(WrongData),
     /// An MPI call failed; bench-app then aborts its world.
@@ -93,6 +99,41 @@ pub struct Measurement {
     pub first: u32,
     /// Duration of each batch, ns, in time order.
     pub ns: Vec<u64>,
+}
+
+/// How the ranks of a visit began together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sync {
+    /// After a barrier a batch, whose repetitions follow each other.
+    Batch,
+    /// Each repetition at a moment said ahead, on the clock of their one node.
+    RoundTime,
+    /// Each repetition after a barrier of messages.
+    Barrier,
+}
+
+/// A visit, beside its batches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Visited {
+    /// What was measured.
+    pub kernel: Kernel,
+    /// The message size.
+    pub bytes: Bytes,
+    /// Visit of this cell, from 0.
+    pub visit: u32,
+    /// Whether its batches came out alike from first to last.
+    pub settled: Settled,
+    /// How its repetitions began.
+    pub sync: Sync,
+    /// Repetitions begun together, each by itself; 0 where a batch begins together.
+    pub made: u32,
+    /// Those among them in which a rank was late: they are in no batch.
+    pub late: u32,
+    /// Batches of the canary before and after, ns for [`ROUND_TRIPS`](crate::canary::ROUND_TRIPS) each.
+    pub canary: Option<[[u64; BATCHES]; 2]>,
+    /// Time of copying as many bytes within rank 0's memory, ns; none for small ones.
+    pub copy_ns: Option<f64>,
 }
 
 /// The first byte that was not what had been sent.

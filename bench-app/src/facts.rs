@@ -44,6 +44,8 @@ pub struct RankFacts {
     pub net_ns: u64,
     /// UTS namespace.
     pub uts_ns: u64,
+    /// Time namespace: two ranks in different ones may read different clocks.
+    pub time_ns: u64,
     /// Device number of `/dev/shm`: equal on ranks that can share memory there.
     pub shm_dev: u64,
     /// Size of `/dev/shm`, bytes.
@@ -130,6 +132,14 @@ pub struct Late {
     /// Control variables of the library (`MPI_T`), those of [`VARIABLES`] that it has: switch points between protocols,
     /// how messages are copied.
     pub variables: BTreeMap<String, String>,
+    /// Why there was no canary (any more).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_canary: Option<String>,
+    /// Bytes through which rank 0's buffers rotated; none where they were hot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotating: Option<u64>,
+    /// Size of the last-level cache of rank 0's CPU, bytes, where the kernel tells.
+    pub last_level_cache: Option<u64>,
 }
 
 /// Bytes that an untimed pass moved, and where they were seen.
@@ -196,6 +206,7 @@ impl RankFacts {
             mnt_ns: inode("mnt"),
             net_ns: inode("net"),
             uts_ns: inode("uts"),
+            time_ns: inode("time"),
             shm_dev: shm.device,
             shm_total: shm.total,
             shm_free: shm.free,
@@ -340,6 +351,7 @@ mod tests {
             mnt_ns: most,
             net_ns: most,
             uts_ns: most,
+            time_ns: most,
             shm_dev: most,
             shm_total: most,
             shm_free: most,

@@ -6,6 +6,8 @@
 
 pub mod boot;
 pub mod bytes;
+pub mod canary;
+pub mod clock;
 pub mod event;
 pub mod exit;
 pub mod facts;
@@ -13,9 +15,11 @@ pub mod kernel;
 pub mod launcher;
 pub mod pages;
 pub mod payload;
+pub mod shared;
 pub mod stationarity;
 pub mod system;
 pub mod table;
+pub mod tails;
 pub mod workload;
 
 pub use bytes::Bytes;

@@ -3,10 +3,11 @@
 mod buffers;
 mod census;
 mod check;
-mod clock;
+mod instruments;
 mod kernels;
 mod mpi_ffi;
 mod output;
+mod rounds;
 mod session;
 mod team;
 mod visit;
@@ -21,6 +22,7 @@ use std::{
 
 use bench_app::{
     Event, Workload,
+    clock::Start,
     event::{Boot, Failed},
     exit,
     table::Table,
@@ -29,7 +31,6 @@ use bench_app::{
 use clap::{CommandFactory, Parser, error::ErrorKind};
 
 use crate::{
-    clock::Start,
     output::Output,
     session::{Ending, Failure, Session},
 };

@@ -168,6 +168,26 @@ impl Comm {
         check("MPI_Sendrecv", code).map(|()| incoming)
     }
 
+    /// Sends one word to `to`.
+    #[inline]
+    pub(crate) fn send_word(&self, word: u64, to: Rank) -> Result<(), MpiError> {
+        // SAFETY: one value is read.
+        let code = unsafe { ffi::MPI_Send((&raw const word).cast(), 1, ffi::RSMPI_UINT64_T, to, TAG, self.raw) };
+        check("MPI_Send", code)
+    }
+
+    /// Receives one word from `from`.
+    #[inline]
+    pub(crate) fn receive_word(&self, from: Rank) -> Result<u64, MpiError> {
+        let mut word = 0_u64;
+        // SAFETY: one value is written.
+        let code = unsafe {
+            let (kind, ignore) = (ffi::RSMPI_UINT64_T, ffi::RSMPI_STATUS_IGNORE);
+            ffi::MPI_Recv((&raw mut word).cast(), 1, kind, from, TAG, self.raw, ignore)
+        };
+        check("MPI_Recv", code).map(|()| word)
+    }
+
     /// Receives a message of up to `N` bytes from whichever rank sends one.
     pub(crate) fn receive_any<const N: usize>(&self) -> Result<[u8; N], MpiError> {
         let mut incoming = [0; N];

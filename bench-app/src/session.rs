@@ -4,19 +4,20 @@ use std::{io, time::Duration};
 
 use bench_app::{
     Cell, Event, PROTOCOL, Workload,
-    event::{BATCHES_PER_FRAME, Begin, Done, Facts, Hello, Measurement, WrongData},
+    clock::Start,
+    event::{BATCHES_PER_FRAME, Begin, Done, Facts, Hello, Late, Measurement, Visited, WrongData},
     table::Table,
 };
 
 use crate::{
     buffers::Buffers,
     census,
-    clock::Start,
+    instruments::Instruments,
     kernels::family,
     mpi_ffi::{Comm, MpiError},
     output::Output,
     team::{Crew, Team, Turn},
-    visit::visit,
+    visit::{Visit, trace, visit},
 };
 
 /// Longest first line of a library's version that is passed on: a frame has room for it.
@@ -34,6 +35,12 @@ pub(crate) enum Failure {
     /// The gather of facts brought something else.
     #[error("facts of the ranks: {0}")]
     Facts(#[from] serde_json::Error),
+}
+
+/// What a rank measures with.
+struct Tools {
+    buffers: Buffers,
+    instruments: Instruments,
 }
 
 /// How a session ended.
@@ -63,15 +70,19 @@ impl Session<'_> {
         if self.world.rank == 0 {
             self.output.say(&Event::Hello(self.hello(launcher_size, init_ns)))?;
         }
-        for frame in census::facts(&self.world)?.map(Facts::into_frames).into_iter().flatten() {
+        let (place, facts) = census::facts(&self.world)?;
+        for frame in facts.map(Facts::into_frames).into_iter().flatten() {
             self.output.say(&frame)?;
         }
         if self.world.size < 2 {
             return Ok(Ending::Singleton);
         }
-        let crew = Crew::new(&self.world)?;
-        let mut buffers = Buffers::new(self.workload, &crew);
-        if self.world.rank == 0 { self.lead(&crew, &mut buffers, begun) } else { self.follow(&crew, &mut buffers) }
+        let crew = Crew::new(&self.world, place)?;
+        let mut tools = Tools {
+            buffers: Buffers::new(self.workload, &crew, place),
+            instruments: Instruments::new(crew.pair().map(|pair| pair.data).as_ref(), self.workload)?,
+        };
+        if self.world.rank == 0 { self.lead(&crew, &mut tools, begun) } else { self.follow(&crew, &mut tools) }
     }
 
     fn hello(&self, launcher_size: Option<u32>, init_ns: u64) -> Hello {
@@ -83,30 +94,60 @@ impl Session<'_> {
         Hello { protocol: PROTOCOL, version, world, launcher_size, library, init_ns }
     }
 
-    fn lead(&mut self, crew: &Crew, buffers: &mut Buffers, begun: Start) -> Result<Ending, Failure> {
+    fn lead(&mut self, crew: &Crew, tools: &mut Tools, begun: Start) -> Result<Ending, Failure> {
         let mut visits = 0;
         for round in 0..self.workload.rounds.get() {
             for cell in self.workload.round(round) {
                 let Some(team) = crew.team(cell.kernel) else { continue };
                 let Cell { kernel, bytes, .. } = cell;
                 self.output.say(&Event::Begin(Begin { kernel, bytes, visit: round }))?;
-                if round == 0 && !self.check(&cell, crew, &team, buffers)? {
+                if round == 0 && !self.check(&cell, crew, &team, &mut tools.buffers)? {
                     crew.dismiss(Turn::WrongData)?;
                     return Ok(Ending::WrongData);
                 }
                 crew.start(&team)?;
-                let ns = visit(&cell, self.visit_time(), &team, buffers)?;
-                self.report(&cell, round, &ns)?;
+                self.perform(&cell, round, &team, tools)?;
                 visits += 1;
             }
         }
         crew.begin_late()?;
         if let Some(late) = crew.pair().map(|pair| census::late(&pair.data)).transpose()?.flatten() {
-            self.output.say(&Event::Late(late))?;
+            let no_canary = tools.instruments.silent_because().map(str::to_owned);
+            self.output.say(&Event::Late(Late { no_canary, rotating: tools.buffers.rotating(), ..late }))?;
         }
         crew.dismiss(Turn::End)?;
         self.output.say(&Event::Done(Done { visits, wall_ns: begun.ns() }))?;
         Ok(Ending::Measured)
+    }
+
+    /// One visit of `cell` with everything around it. Collective over the team; rank 0 says what came of it.
+    fn perform(&mut self, cell: &Cell, round: u32, team: &Team, tools: &mut Tools) -> Result<(), Failure> {
+        let Tools { buffers, instruments } = tools;
+        let (Cell { kernel, bytes, .. }, len) = (*cell, cell.bytes.0 as usize);
+        let time = Duration::from_millis(self.workload.visit_ms.into());
+        let copy_ns = instruments.copy_ns(len);
+        team.synchronise()?;
+        let before = instruments.canary();
+        let mut part = (family(kernel).part)(&team.data, buffers, len);
+        let made = visit(cell, time, team, &mut *part)?;
+        team.synchronise()?;
+        let after = instruments.canary();
+        if team.leads() {
+            self.report(cell, round, &made)?;
+        }
+        if round == 0 {
+            let trace = trace(cell, time, team, (&made, &mut *part))?;
+            if let Some(trace) = trace.filter(|_| team.leads()) {
+                self.output.say(&Event::Trace(trace))?;
+            }
+        }
+        if team.leads() {
+            let Visit { settled, sync, made, late, .. } = made;
+            let canary = before.zip(after).map(|(before, after)| [before, after]);
+            let visited = Visited { kernel, bytes, visit: round, settled, sync, made, late, canary, copy_ns };
+            self.output.say(&Event::Visited(visited))?;
+        }
+        Ok(())
     }
 
     /// Rank 0's side of the check pass: whether all ranks saw what had been sent; says who did not.
@@ -122,7 +163,7 @@ impl Session<'_> {
     }
 
     /// The other ranks: the same sequence, each step when rank 0 says so.
-    fn follow(&self, crew: &Crew, buffers: &mut Buffers) -> Result<Ending, Failure> {
+    fn follow(&mut self, crew: &Crew, tools: &mut Tools) -> Result<Ending, Failure> {
         for round in 0..self.workload.rounds.get() {
             for cell in self.workload.round(round) {
                 let Some(team) = crew.team(cell.kernel) else { continue };
@@ -130,12 +171,12 @@ impl Session<'_> {
                     if let Some(ending) = ending(crew.wait()?) {
                         return Ok(ending);
                     }
-                    team.collect(check(&cell, &team, buffers)?)?;
+                    team.collect(check(&cell, &team, &mut tools.buffers)?)?;
                 }
                 if let Some(ending) = ending(crew.wait()?) {
                     return Ok(ending);
                 }
-                visit(&cell, self.visit_time(), &team, buffers)?;
+                self.perform(&cell, round, &team, tools)?;
             }
         }
         loop {
@@ -146,15 +187,11 @@ impl Session<'_> {
         }
     }
 
-    fn visit_time(&self) -> Duration {
-        Duration::from_millis(self.workload.visit_ms.into())
-    }
-
-    fn report(&mut self, cell: &Cell, visit: u32, ns: &[u64]) -> io::Result<()> {
-        let (Cell { kernel, bytes, k }, discarded) = (*cell, cell.warm_up());
-        for (frame, ns) in (0..).step_by(BATCHES_PER_FRAME).zip(ns.chunks(BATCHES_PER_FRAME)) {
+    fn report(&mut self, cell: &Cell, visit: u32, made: &Visit) -> io::Result<()> {
+        let (Cell { kernel, bytes, k }, discarded) = (*cell, made.discarded);
+        for (first, ns) in (0..).step_by(BATCHES_PER_FRAME).zip(made.ns.chunks(BATCHES_PER_FRAME)) {
             let (k, ns) = (k.get(), ns.to_vec());
-            let measurement = Measurement { kernel, bytes, visit, k, discarded, first: frame, ns };
+            let measurement = Measurement { kernel, bytes, visit, k, discarded, first, ns };
             if let Some(table) = &mut self.table {
                 table.add(&measurement);
             }

@@ -45,6 +45,19 @@ pub fn memlock() -> Option<u64> {
     getrlimit(Resource::Memlock).current
 }
 
+/// Size of the last cache before memory that this process's CPUs have, bytes, where the kernel tells.
+#[must_use]
+pub fn last_level_cache() -> Option<u64> {
+    let cpu = rustix::thread::sched_getcpu();
+    let caches = std::fs::read_dir(format!("/sys/devices/system/cpu/cpu{cpu}/cache")).ok()?;
+    let read = |path: &Path, name: &str| std::fs::read_to_string(path.join(name)).ok();
+    let cache = |path: &Path| {
+        let level: u32 = read(path, "level")?.trim().parse().ok()?;
+        Some((level, read(path, "size")?.trim().strip_suffix('K')?.parse::<u64>().ok()? << 10))
+    };
+    caches.flatten().filter_map(|entry| cache(&entry.path())).max().map(|(_, bytes)| bytes)
+}
+
 /// What a reader must find. It lies in this process's memory for as long as it lives.
 static MAGIC: AtomicU64 = AtomicU64::new(MAGIC_VALUE);
 const MAGIC_VALUE: u64 = 0x5ca1_ab1e_dead_beef;

@@ -11,7 +11,10 @@ use bench_app::{
     pages::{Lane, LaneMut},
 };
 
-use crate::mpi_ffi::{Comm, MpiError};
+use crate::{
+    census::Place,
+    mpi_ffi::{Comm, MpiError},
+};
 
 /// How long a rank that waits for its turn sleeps between two looks. MPI's own waiting would spin on a core that the
 /// measuring ranks' launcher, or their clock frequency, could use.
@@ -23,11 +26,39 @@ pub(crate) struct Team {
     /// Carries what is measured.
     pub(crate) data: Comm,
     control: Comm,
+    /// Whether its ranks read one clock and have a core each, so that they can begin at a moment said ahead.
+    pub(crate) one_clock: bool,
 }
 
 impl Team {
-    fn new(ranks: &Comm) -> Result<Team, MpiError> {
-        Ok(Team { data: ranks.duplicate()?, control: ranks.duplicate()? })
+    fn new(ranks: &Comm, one_clock: bool) -> Result<Team, MpiError> {
+        Ok(Team { data: ranks.duplicate()?, control: ranks.duplicate()?, one_clock })
+    }
+
+    /// Whether this rank is the one that decides and times.
+    pub(crate) fn leads(&self) -> bool {
+        self.data.rank == 0
+    }
+
+    /// Rank 0's `word`, on all ranks, along a tree of messages of our own. Collective.
+    #[inline]
+    pub(crate) fn announce(&self, mut word: u64) -> Result<u64, MpiError> {
+        let Comm { rank, size, .. } = self.control;
+        let mut distance = 1;
+        while distance < size {
+            if rank & distance != 0 {
+                word = self.control.receive_word(rank - distance)?;
+                break;
+            }
+            distance *= 2;
+        }
+        while distance > 1 {
+            distance /= 2;
+            if rank + distance < size {
+                self.control.send_word(word, rank + distance)?;
+            }
+        }
+        Ok(word)
     }
 
     /// Rank 0's answer to whether there is another batch, on all ranks.
@@ -89,10 +120,11 @@ pub(crate) struct Crew {
 
 impl Crew {
     /// Makes the communicators. Collective over `world`.
-    pub(crate) fn new(world: &Comm) -> Result<Crew, MpiError> {
-        let first = |count| world.first(count)?.as_ref().map(Team::new).transpose();
+    pub(crate) fn new(world: &Comm, place: Place) -> Result<Crew, MpiError> {
+        let one_clock = place.one_node && !place.crowded;
+        let first = |count| world.first(count)?.as_ref().map(|ranks| Team::new(ranks, one_clock)).transpose();
         let (pair, pairs) = (first(2)?, first(world.size / 2 * 2)?);
-        Ok(Crew { turns: world.duplicate()?, all: Team::new(world)?, pairs, pair })
+        Ok(Crew { turns: world.duplicate()?, all: Team::new(world, one_clock)?, pairs, pair })
     }
 
     /// The team of `kernel`, if this rank is in it.

@@ -53,6 +53,17 @@ pub enum Order {
     Ascending,
 }
 
+/// Which memory messages are sent from and received into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum BufferKind {
+    /// The same places for each message: they stay in the caches.
+    #[default]
+    Hot,
+    /// One place after the other, in sets larger than the last-level cache.
+    Rotating,
+}
+
 /// All that one launch measures.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Workload {
@@ -66,6 +77,9 @@ pub struct Workload {
     pub order: Order,
     /// Seed of that order.
     pub seed: u64,
+    /// Memory of the messages.
+    #[serde(default)]
+    pub buffers: BufferKind,
 }
 
 impl Workload {
@@ -79,6 +93,10 @@ impl Workload {
             Order::Ascending => "ascending",
         };
         args.extend(["--order".into(), order.into(), "--seed".into(), self.seed.to_string()]);
+        match self.buffers {
+            BufferKind::Hot => {}
+            BufferKind::Rotating => args.extend(["--buffers".into(), "rotating".into()]),
+        }
         args
     }
 
@@ -174,6 +192,9 @@ pub struct Args {
     /// Seed of that order
     #[arg(long, default_value = "1")]
     seed: u64,
+    /// Memory that messages are sent from and received into
+    #[arg(long, value_enum, default_value = "hot")]
+    buffers: BufferKind,
     /// Print medians as a table on standard error at the end (always done where that is a terminal)
     #[arg(long)]
     pub table: bool,
@@ -194,7 +215,8 @@ impl Args {
             let k = k.or(NonZeroU32::new(kernel.default_k(bytes))).unwrap_or(NonZeroU32::MIN);
             cells.push(Cell { kernel, bytes, k });
         }
-        Ok(Workload { cells, rounds: self.rounds, visit_ms: self.visit_ms, order: self.order, seed: self.seed })
+        let Args { rounds, visit_ms, order, seed, buffers, .. } = *self;
+        Ok(Workload { cells, rounds, visit_ms, order, seed, buffers })
     }
 }
 
@@ -239,9 +261,13 @@ mod tests {
             cells
         });
         let order = prop_oneof![Just(Order::Shuffled), Just(Order::Ascending)];
-        (cells, 1..100_u32, 1..1000_u32, order, any::<u64>()).prop_map(|(cells, rounds, visit_ms, order, seed)| {
-            Workload { cells, rounds: NonZeroU32::new(rounds).unwrap(), visit_ms, order, seed }
-        })
+        let buffers = prop_oneof![Just(BufferKind::Hot), Just(BufferKind::Rotating)];
+        (cells, 1..100_u32, 1..1000_u32, order, any::<u64>(), buffers).prop_map(
+            |(cells, rounds, visit_ms, order, seed, buffers)| {
+                let rounds = NonZeroU32::new(rounds).unwrap();
+                Workload { cells, rounds, visit_ms, order, seed, buffers }
+            },
+        )
     }
     use proptest::prelude::Just;
 

@@ -10,7 +10,10 @@ use std::{
     str::FromStr,
 };
 
-use bench_app::{Bytes, Cell, Kernel, Workload, workload::Order};
+use bench_app::{
+    Bytes, Cell, Kernel, Workload,
+    workload::{BufferKind, Order},
+};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
@@ -77,12 +80,14 @@ struct WorkloadTable {
     sizes: BTreeMap<Kernel, Vec<SizeAndK>>,
     rounds: NonZeroU32,
     visit_ms: NonZeroU32,
+    buffers: BufferKind,
 }
 
-/// A key of the workload's table: a kernel, or one of these two.
+/// A key of the workload's table: a kernel, or one of these three.
 enum WorkloadKey {
     Rounds,
     VisitMs,
+    Buffers,
     Sizes(Kernel),
 }
 
@@ -93,7 +98,8 @@ impl FromStr for WorkloadKey {
         match key {
             "rounds" => Ok(Self::Rounds),
             "visit_ms" => Ok(Self::VisitMs),
-            kernel => kernel.parse().map(Self::Sizes).map_err(|error| format!("{error}, rounds, visit_ms")),
+            "buffers" => Ok(Self::Buffers),
+            kernel => kernel.parse().map(Self::Sizes).map_err(|error| format!("{error}, rounds, visit_ms, buffers")),
         }
     }
 }
@@ -111,15 +117,17 @@ impl<'de> de::Visitor<'de> for WorkloadVisitor {
     type Value = WorkloadTable;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table of sizes by kernel, `rounds` and `visit_ms`")
+        f.write_str("a table of sizes by kernel, `rounds`, `visit_ms` and perhaps `buffers`")
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<WorkloadTable, A::Error> {
         let (mut sizes, mut rounds, mut visit_ms) = (BTreeMap::new(), None, None);
+        let mut buffers = BufferKind::default();
         while let Some(Word(key)) = map.next_key()? {
             match key {
                 WorkloadKey::Rounds => rounds = Some(map.next_value()?),
                 WorkloadKey::VisitMs => visit_ms = Some(map.next_value()?),
+                WorkloadKey::Buffers => buffers = map.next_value()?,
                 WorkloadKey::Sizes(kernel) => {
                     let listed: Vec<Word<SizeAndK>> = map.next_value()?;
                     sizes.insert(kernel, listed.into_iter().map(|word| word.0).collect());
@@ -129,7 +137,7 @@ impl<'de> de::Visitor<'de> for WorkloadVisitor {
         let missing = de::Error::missing_field;
         let (rounds, visit_ms) =
             (rounds.ok_or_else(|| missing("rounds"))?, visit_ms.ok_or_else(|| missing("visit_ms"))?);
-        Ok(WorkloadTable { sizes, rounds, visit_ms })
+        Ok(WorkloadTable { sizes, rounds, visit_ms, buffers })
     }
 }
 
@@ -250,6 +258,7 @@ impl Campaign {
             visit_ms: self.workload.visit_ms.get(),
             order: Order::Shuffled,
             seed,
+            buffers: self.workload.buffers,
         };
         let case = |mode, host: Option<&MpiVersion>, image: Option<&MpiVersion>| Case {
             stack: stack(mode, host, image, parts),
@@ -421,6 +430,7 @@ mod tests {
         check("silence_s", "silence", &["unknown field `silence`", "silence_s"]);
         check("bandwidth =", "bandwith =", &["unknown kernel `bandwith`", "line 13, column 1", "bcast", "visit_ms"]);
         check("rounds = 2\n", "", &["missing field `rounds`", "line 11"]);
+        check("visit_ms = 4", "visit_ms = 4\nbuffers = \"cold\"", &["unknown variant `cold`", "rotating", "line 17"]);
         check("allreduce = [\"8\"", "barrier = [\"8\"", &["barrier 8 B: there is no message", "hint"]);
     }
 

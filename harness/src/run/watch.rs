@@ -115,6 +115,11 @@ impl Watch {
                 self.visits += 1;
             }
             Event::Measurement(measurement) => self.measurement(&measurement),
+            Event::Trace(trace) => self.observed.tails.push(trace),
+            Event::Visited(visited) => {
+                self.observed.add(&visited);
+                self.last = None;
+            }
             Event::WrongData(wrong) => self.wrong = Some(wrong),
             Event::Failed(failed) => self.stderr.insert(0, format!("rank {}: {}", failed.rank, failed.message)),
             Event::Done(_) => {
@@ -200,7 +205,7 @@ fn cut(line: &str) -> String {
 mod tests {
     use bench_app::{
         Bytes, Kernel, encode,
-        event::{Boot, Done, RankFacts},
+        event::{Boot, Done, RankFacts, Settled, Sync, Visited},
     };
 
     use super::*;
@@ -286,6 +291,26 @@ mod tests {
         let mut watch = Watch::new(AttemptId(1), 2, &[cell()], NonZeroU32::MIN);
         assert_eq!(watch.line(Stream::Out, encode(&boot).trim_end()), Pulse::Quiet);
         assert_eq!(watch.observed.boot.unwrap().launcher_rank, Some(0));
+    }
+
+    #[test]
+    fn visits_are_kept_in_compact_form() {
+        let visited = |visit, settled, canary| {
+            let cell = (Kernel::Allreduce, Bytes(1024), Sync::RoundTime);
+            let (kernel, bytes, sync) = cell;
+            let copy_ns = Some(100.0 + f64::from(visit));
+            Event::Visited(Visited { kernel, bytes, visit, settled, sync, made: 40, late: 3, canary, copy_ns })
+        };
+        let reading = Some([[3000; 9], [15_000; 9]]);
+        let events = [hello(2), begin(), visited(0, Settled::Yes, None), visited(1, Settled::NotStationary, reading)];
+        let watch = play(&events);
+        let Observed { canary, copies, not_stationary, rounds, visits, .. } = &watch.observed;
+        assert_eq!((canary.as_slice(), copies.as_slice()), (&[(1, 60.0, 300.0)][..], &[(Bytes(1024), 100.0)][..]));
+        let unsettled = Begin { kernel: Kernel::Allreduce, bytes: Bytes(1024), visit: 1 };
+        assert_eq!((not_stationary.as_slice(), *visits), (&[unsettled][..], 2));
+        assert_eq!((rounds[0].made, rounds[0].late), (80, 6));
+        // What hangs after a visit hangs at none.
+        assert_eq!(watch.outcome(Exit::Signal(9), Reason::SilenceDeadline).to_string(), "hang");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bench_app::{
     Bytes, Kernel, PROTOCOL, Workload,
     event::{Begin, Facts, Hello, RankFacts},
-    workload::{Cell, Order},
+    workload::{BufferKind, Cell, Order},
 };
 use harness::{
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack},
@@ -85,7 +85,14 @@ pub(crate) fn case(stack: Stack, sizes: &[&str]) -> Case {
     let cell = |kernel: Kernel, bytes: Bytes| Cell { kernel, bytes, k: kernel.default_k(bytes).try_into().unwrap() };
     let cells = Kernel::USUAL.into_iter().flat_map(|kernel| sizes.iter().map(move |bytes| cell(kernel, *bytes)));
     let rounds = 3.try_into().unwrap();
-    let workload = Workload { cells: cells.collect(), rounds, visit_ms: 5, order: Order::Shuffled, seed: 1 };
+    let workload = Workload {
+        cells: cells.collect(),
+        rounds,
+        visit_ms: 5,
+        order: Order::Shuffled,
+        seed: 1,
+        buffers: BufferKind::Hot,
+    };
     Case { stack, workload, ranks: 2, settings: Settings::default() }
 }
 
