@@ -64,7 +64,7 @@ pub fn inputs() -> Inputs {
     let catalogue = Catalogue::built_in();
     let digest = |wheel: Result<Wheel, Unknown>| wheel.map_or_else(|e| e.to_string(), |w| w.sha256.to_string());
     let tools = TOOLS.iter().map(|tool| digest(catalogue.tool(tool)));
-    let inputs = Inputs::default().with(WORKSPACE).with(LOCK).with(GLIBC).with(digest(catalogue.openmpi(&abi())));
+    let inputs = Inputs::default().with(WORKSPACE).with(LOCK).with(GLIBC).with(abi_identity(&catalogue));
     let inputs = tools.fold(inputs, Inputs::with);
     sources(&SOURCES)
         .into_iter()
@@ -78,6 +78,10 @@ fn name() -> String {
 /// The Open MPI whose headers are compiled against: the oldest series with `libmpi.so.40` in use.
 fn abi() -> MpiVersion {
     "4.1.8".parse().unwrap_or_else(|_| unreachable!("a version"))
+}
+
+fn abi_identity(catalogue: &Catalogue) -> String {
+    catalogue.openmpi(&abi()).map_or_else(|e| e.to_string(), |release| release.source.identity(&abi()))
 }
 
 fn sources(directory: &'static Dir<'static>) -> Vec<(&'static Path, &'static [u8])> {
@@ -97,7 +101,7 @@ pub fn build(cache: &Cache, tools: &Tools<'_>, say: &dyn Fn(&str)) -> Result<Mad
         say("bench-app: fetching zig, cargo-zigbuild, libclang");
         let [zig, zigbuild, clang] = TOOLS.map(|tool| tool_directory(cache, tools, tool));
         let (zig, zigbuild, clang) = (zig?, zigbuild?, clang?);
-        let mpi = mpi::install(cache, tools, &abi())?.path;
+        let mpi = mpi::install(cache, &Catalogue::built_in(), tools, &abi())?.path;
         say("bench-app: compiling");
         let workspace = target.join("workspace");
         write_sources(&workspace)?;

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     config::Overrides,
     id::{MpiVersion, SiteId},
-    image::Source,
+    image::Bootstrap,
     process::{Place, Room},
 };
 
@@ -173,7 +173,7 @@ pub struct BuildArgs {
     pub versions: Vec<MpiVersion>,
     /// Where the Debian inside comes from: docker:IMAGE or debootstrap:MIRROR [default: apt's mirror, else docker]
     #[arg(long)]
-    pub source: Option<Source>,
+    pub source: Option<Bootstrap>,
 }
 
 /// Runs the tool with `args` and maps what happens to an exit code.

@@ -19,5 +19,6 @@ pub mod run;
 pub mod site;
 pub mod stats;
 pub mod store;
+pub mod tarball;
 pub mod tool;
 pub mod wheel;

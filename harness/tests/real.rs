@@ -42,8 +42,15 @@ impl Bench {
     }
 
     fn sifbench(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sifbench"));
-        command.args(args).current_dir(self.dir.path()).env("SIFBENCH_SITE", "test").stdin(Stdio::null());
+        // Through the stage: it resets signals that whoever runs these tests may have left ignored.
+        let own = env!("CARGO_BIN_EXE_sifbench");
+        let mut command = Command::new(own);
+        command
+            .args(["__exec", &std::process::id().to_string(), own])
+            .args(args)
+            .current_dir(self.dir.path())
+            .env("SIFBENCH_SITE", "test")
+            .stdin(Stdio::null());
         command
     }
 
@@ -228,7 +235,8 @@ fn ctrl_c_stops_cleanly_and_resume_goes_on() {
     let bench = Bench::new();
     let (mut child, dir) = begin(&bench, 2);
     signal(&child, "INT");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130), "{status}");
     bench.assert_clean();
     assert_resumes(&bench, &dir);
 }

@@ -91,7 +91,9 @@ impl Watch {
             Stream::Out => &mut self.stdout,
             Stream::Err => &mut self.stderr,
         };
-        if kept.len() < SAID && !line.trim().is_empty() {
+        // What Apptainer remarks in passing, and the rules that mpirun draws, would crowd out the reason.
+        let says_nothing = line.starts_with("INFO:    ") || line.trim().bytes().all(|byte| byte == b'-');
+        if kept.len() < SAID && !says_nothing {
             kept.push(cut(line));
         }
     }
@@ -279,6 +281,7 @@ mod tests {
         let mut watch = play(&[hello(2), begin(), measured()]);
         let frame = encode(&done());
         watch.line(Stream::Out, &frame[..frame.len() / 2]);
+        watch.line(Stream::Err, "INFO:    gocryptfs not found, will not be able to use gocryptfs");
         watch.line(Stream::Err, "WARNING: something");
         watch.line(Stream::Out, "hello from a library");
         assert!(matches!(watch.outcome(Exit::Code(0), Reason::Itself), Outcome::Garbled { .. }));
