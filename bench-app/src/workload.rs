@@ -64,6 +64,12 @@ pub enum BufferKind {
     Rotating,
 }
 
+impl BufferKind {
+    fn is_hot(&self) -> bool {
+        *self == BufferKind::Hot
+    }
+}
+
 /// All that one launch measures.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Workload {
@@ -77,8 +83,8 @@ pub struct Workload {
     pub order: Order,
     /// Seed of that order.
     pub seed: u64,
-    /// Memory of the messages.
-    #[serde(default)]
+    /// Memory of the messages. Left out where it is the usual one: the identity of a case is what is written of it.
+    #[serde(default, skip_serializing_if = "BufferKind::is_hot")]
     pub buffers: BufferKind,
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Precedence: flag, environment, campaign, site, built-in. Unknown keys are refused, with line and column.
 
+mod workload;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -10,10 +12,7 @@ use std::{
     str::FromStr,
 };
 
-use bench_app::{
-    Bytes, Cell, Kernel, Workload,
-    workload::{BufferKind, Order},
-};
+use bench_app::{Workload, workload::Order};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
@@ -21,6 +20,7 @@ use crate::{
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
 };
+use workload::WorkloadTable;
 
 /// Campaigns that come with the tool: name and text.
 pub const BUILT_IN: [(&str, &str); 1] = [("quick", include_str!("../campaigns/quick.toml"))];
@@ -74,93 +74,12 @@ pub struct Campaign {
     settings: Settings,
 }
 
-/// Sizes by kernel, and how often and how long each is visited.
-#[derive(Debug, Clone, PartialEq)]
-struct WorkloadTable {
-    sizes: BTreeMap<Kernel, Vec<SizeAndK>>,
-    rounds: NonZeroU32,
-    visit_ms: NonZeroU32,
-    buffers: BufferKind,
-}
-
-/// A key of the workload's table: a kernel, or one of these three.
-enum WorkloadKey {
-    Rounds,
-    VisitMs,
-    Buffers,
-    Sizes(Kernel),
-}
-
-impl FromStr for WorkloadKey {
-    type Err = String;
-
-    fn from_str(key: &str) -> Result<Self, String> {
-        match key {
-            "rounds" => Ok(Self::Rounds),
-            "visit_ms" => Ok(Self::VisitMs),
-            "buffers" => Ok(Self::Buffers),
-            kernel => kernel.parse().map(Self::Sizes).map_err(|error| format!("{error}, rounds, visit_ms, buffers")),
-        }
-    }
-}
-
-// By hand, because serde's flattened maps lose the place of a fault.
-impl<'de> Deserialize<'de> for WorkloadTable {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(WorkloadVisitor)
-    }
-}
-
-struct WorkloadVisitor;
-
-impl<'de> de::Visitor<'de> for WorkloadVisitor {
-    type Value = WorkloadTable;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table of sizes by kernel, `rounds`, `visit_ms` and perhaps `buffers`")
-    }
-
-    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<WorkloadTable, A::Error> {
-        let (mut sizes, mut rounds, mut visit_ms) = (BTreeMap::new(), None, None);
-        let mut buffers = BufferKind::default();
-        while let Some(Word(key)) = map.next_key()? {
-            match key {
-                WorkloadKey::Rounds => rounds = Some(map.next_value()?),
-                WorkloadKey::VisitMs => visit_ms = Some(map.next_value()?),
-                WorkloadKey::Buffers => buffers = map.next_value()?,
-                WorkloadKey::Sizes(kernel) => {
-                    let listed: Vec<Word<SizeAndK>> = map.next_value()?;
-                    sizes.insert(kernel, listed.into_iter().map(|word| word.0).collect());
-                }
-            }
-        }
-        let missing = de::Error::missing_field;
-        let (rounds, visit_ms) =
-            (rounds.ok_or_else(|| missing("rounds"))?, visit_ms.ok_or_else(|| missing("visit_ms"))?);
-        Ok(WorkloadTable { sizes, rounds, visit_ms, buffers })
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Probe {
     mode: Word<Mode>,
     host: Option<MpiVersion>,
     image: Option<MpiVersion>,
-}
-
-/// `BYTES[:K]`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct SizeAndK(Bytes, Option<NonZeroU32>);
-
-impl FromStr for SizeAndK {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let Some((bytes, k)) = text.split_once(':') else { return Ok(Self(text.parse()?, None)) };
-        let k = k.parse().map_err(|_| format!("`{k}` in `{text}` is not a K; hint: a positive whole number"))?;
-        Ok(Self(bytes.parse()?, Some(k)))
-    }
 }
 
 /// A value written as a string and parsed by its `FromStr`, so that the parser can point at it.
@@ -225,7 +144,7 @@ impl Campaign {
                 return fault(what, probe_hint(needs));
             }
         }
-        if let Err(what) = campaign.cells() {
+        if let Err(what) = campaign.workload.cells() {
             return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes");
         }
         Ok(campaign)
@@ -253,7 +172,7 @@ impl Campaign {
         let seed = overrides.seed.unwrap_or(self.seed);
         let ranks = overrides.ranks.unwrap_or(self.ranks).get();
         let workload = Workload {
-            cells: self.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
+            cells: self.workload.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
             rounds: self.workload.rounds,
             visit_ms: self.workload.visit_ms.get(),
             order: Order::Shuffled,
@@ -277,21 +196,6 @@ impl Campaign {
             probes: self.probes.iter().map(|p| case(p.mode.0, p.host.as_ref(), p.image.as_ref())).collect(),
             limits: self.limits,
         }
-    }
-
-    fn cells(&self) -> Result<Vec<Cell>, String> {
-        let listed = self.workload.sizes.iter();
-        let all = listed.flat_map(|(kernel, sizes)| sizes.iter().map(|size| (*kernel, *size)));
-        let mut cells: Vec<Cell> = Vec::new();
-        for (kernel, SizeAndK(bytes, k)) in all {
-            kernel.check(bytes).map_err(|why| format!("{kernel} {bytes}: {why}"))?;
-            if cells.iter().any(|cell| (cell.kernel, cell.bytes) == (kernel, bytes)) {
-                return Err(format!("{kernel} {bytes} is listed twice"));
-            }
-            let k = k.or(NonZeroU32::new(kernel.default_k(bytes))).unwrap_or(NonZeroU32::MIN);
-            cells.push(Cell { kernel, bytes, k });
-        }
-        if cells.is_empty() { Err("has no sizes".into()) } else { Ok(cells) }
     }
 }
 
