@@ -155,9 +155,9 @@ pub enum CellStatus {
 /// What was measured in one cell, over all analysed launches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// Time of one operation: a half round trip, one message of a window, one allreduce. ns.
+    /// Time of one operation, as the kernel's row defines it: a half round trip, one message of a window, one call. ns.
     pub time: Time,
-    /// The rate that follows from the time, for bandwidth alone.
+    /// The rate that follows from the time, for kernels that are read as one.
     pub rate: Option<Rate>,
     /// Time over the baseline's time; none for the baseline, and where the baseline has no figure.
     pub ratio: Option<Ratio>,

@@ -111,6 +111,7 @@ impl Runner<'_> {
             said: watch.said(),
             hello: watch.hello.take(),
             facts: watch.facts.take(),
+            observed: std::mem::take(&mut watch.observed),
             swept,
             samples: SampleRange::empty(),
         };

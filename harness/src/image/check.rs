@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use bench_app::{Bytes, Cell, Kernel, Workload, workload::Order};
+use bench_app::{
+    Bytes, Cell, Kernel, Workload,
+    workload::{BufferKind, Order},
+};
 use serde::Serialize;
 
 pub use super::faults::Fault;
@@ -58,7 +61,8 @@ pub struct Checked {
 /// A few milliseconds of every kernel at small sizes.
 fn workload() -> Workload {
     let cell = |kernel: Kernel| {
-        let bytes = Bytes(8);
+        // A barrier has no message.
+        let bytes = if kernel.check(Bytes(8)).is_ok() { Bytes(8) } else { Bytes(0) };
         Cell { kernel, bytes, k: NonZeroU32::new(kernel.default_k(bytes)).unwrap_or(NonZeroU32::MIN) }
     };
     Workload {
@@ -67,6 +71,7 @@ fn workload() -> Workload {
         visit_ms: 2,
         order: Order::Ascending,
         seed: 1,
+        buffers: BufferKind::Hot,
     }
 }
 

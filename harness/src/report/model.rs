@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bench_app::{Bytes, Cell, Kernel, kernel::WINDOW};
+use bench_app::{Bytes, Cell, Kernel, kernel::Reading};
 
 use crate::{
     case::{Case, Stack},
@@ -49,19 +49,10 @@ type Times = BTreeMap<(AttemptId, Kernel, Bytes), Vec<f64>>;
 fn times(samples: &[Sample]) -> Times {
     let mut times = Times::new();
     for sample in samples {
-        times.entry((sample.attempt, sample.kernel, sample.bytes)).or_default().push(operation_ns(sample));
+        let time = sample.kernel.operation_ns(sample.ns, sample.k);
+        times.entry((sample.attempt, sample.kernel, sample.bytes)).or_default().push(time);
     }
     times
-}
-
-/// Half a round trip, one message of a window, one call.
-fn operation_ns(sample: &Sample) -> f64 {
-    let operations = match sample.kernel {
-        Kernel::Latency => 2.0,
-        Kernel::Bandwidth => WINDOW as f64,
-        Kernel::Allreduce => 1.0,
-    };
-    sample.ns as f64 / f64::from(sample.k) / operations
 }
 
 struct Run<'a> {
@@ -323,8 +314,8 @@ fn ratio(medians: &[LaunchFigure], baseline: &[LaunchFigure]) -> Option<Ratio> {
 
 fn rate(cell: Cell, time: &Time) -> Option<Rate> {
     let per_second = |ns: f64| cell.bytes.0 as f64 * 1e9 / ns;
-    let of_bandwidth = cell.kernel == Kernel::Bandwidth && time.min > 0.0;
-    of_bandwidth.then(|| Rate {
+    let is_rate = cell.kernel.row().reading == Reading::Rate && time.min > 0.0;
+    is_rate.then(|| Rate {
         median: per_second(time.median),
         interval: time.interval.map(|interval| [per_second(interval.hi), per_second(interval.lo)]),
     })

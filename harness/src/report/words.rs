@@ -1,6 +1,6 @@
 //! Sentences: what came out, for the head of tables and pages.
 
-use bench_app::{Kernel, event::Facts};
+use bench_app::{Kernel, event::Facts, kernel::Reading};
 
 use crate::{
     case::{Implementation, Mpi},
@@ -71,7 +71,11 @@ fn absolute(figures: &[(&CellReport, &Figure)]) -> Vec<String> {
         let (cell, figure) = of(kernel).max_by(|a, b| rate(a.1).total_cmp(&rate(b.1)))?;
         Some(format!("{kernel} up to {} at {}", units::rate(rate(figure)), cell.bytes))
     };
-    [range(Kernel::Latency), best(Kernel::Bandwidth), range(Kernel::Allreduce)].into_iter().flatten().collect()
+    let part = |kernel: Kernel| match kernel.row().reading {
+        Reading::Time => range(kernel),
+        Reading::Rate => best(kernel),
+    };
+    Kernel::ALL.into_iter().filter_map(part).collect()
 }
 
 /// How many figures differ from the baseline's, and the one that differs most.
@@ -197,15 +201,6 @@ pub(super) const fn purpose(purpose: Purpose) -> &'static str {
         Purpose::Measure => "analysed",
         Purpose::MeasureTwin => "baseline again",
         Purpose::Probe => "probe",
-    }
-}
-
-/// What a kernel's figures are.
-pub(super) const fn definition(kernel: Kernel) -> &'static str {
-    match kernel {
-        Kernel::Latency => "half round trip of one message",
-        Kernel::Bandwidth => "64 messages in flight, one way",
-        Kernel::Allreduce => "sum of f64 over all ranks, slowest rank",
     }
 }
 

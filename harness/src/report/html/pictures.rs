@@ -7,7 +7,6 @@ use super::{Page, Section, figure, swatch, tables};
 use crate::report::{
     CaseReport, CellStatus, Role, Verdict,
     plot::{self, verdict_style},
-    words,
 };
 
 /// A row a case, a panel a kernel.
@@ -82,7 +81,7 @@ pub(super) fn absolute(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
                     ul.key { @for series in &sheet.series { li { (swatch(series.style, true)) (series.case.name) } } }
                     div.panels {
                         @for (kernel, picture) in panels {
-                            (figure(&picture, &html! { (kernel) span.what { (words::definition(kernel)) } }))
+                            (figure(&picture, &html! { (kernel) span.what { (kernel.row().summary) } }))
                         }
                     }
                 }

@@ -23,7 +23,7 @@ pub(super) fn figures(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
             "the interval, and the case's own median."
         }
         @for kernel in kernels {
-            h3 { (kernel) span.what { (words::definition(*kernel)) } }
+            h3 { (kernel) span.what { (kernel.row().summary) } }
             @for (sheet, number) in page.sheets.iter().zip(0..) {
                 @let name = format!("{kernel}, {}", sheet.series.iter().map(|s| &*s.case.name).collect::<Vec<_>>().join(", "));
                 (scrolling(&name, &compared(page, &columns(page, sheet, number == 0), *kernel)))

@@ -1,6 +1,6 @@
 //! Times or rates by size: both axes logarithmic, a line a case.
 
-use bench_app::{Bytes, Kernel};
+use bench_app::{Bytes, Kernel, kernel::Reading};
 
 use crate::{
     record::Outcome,
@@ -34,9 +34,9 @@ fn value(figure: &Figure) -> Value {
 }
 
 fn name(kernel: Kernel, value: f64) -> String {
-    match kernel {
-        Kernel::Bandwidth => units::rate(value),
-        Kernel::Latency | Kernel::Allreduce => units::time(value),
+    match kernel.row().reading {
+        Reading::Rate => units::rate(value),
+        Reading::Time => units::time(value),
     }
 }
 
@@ -47,14 +47,14 @@ pub(in crate::report) fn absolute(report: &Report, sheet: &Sheet<'_>, kernel: Ke
     let range = extent(values.flat_map(|value| {
         [Some(value.middle), value.ends.map(|e| e[0]), value.ends.map(|e| e[1])].into_iter().flatten()
     }))?;
-    let y = Axis::logarithmic(range, |value| match kernel {
-        Kernel::Bandwidth => units::round_rate(value),
-        Kernel::Latency | Kernel::Allreduce => units::round_time(value),
+    let y = Axis::logarithmic(range, |value| match kernel.row().reading {
+        Reading::Rate => units::round_rate(value),
+        Reading::Time => units::round_time(value),
     });
     let x = Sizes::logarithmic(&sizes(report, kernel));
-    let above = match kernel {
-        Kernel::Bandwidth => "rate: higher is better",
-        Kernel::Latency | Kernel::Allreduce => "time: lower is better",
+    let above = match kernel.row().reading {
+        Reading::Rate => "rate: higher is better",
+        Reading::Time => "time: lower is better",
     };
     let frame = Frame { size: SIZE, left: 60, right: 8, x: &x.axis, y: &y, above };
     let elements = panel::draw(&frame, |panel| {
