@@ -2,6 +2,8 @@
 //!
 //! Precedence: flag, environment, campaign, site, built-in. Unknown keys are refused, with line and column.
 
+pub mod draft;
+
 use std::{
     collections::BTreeMap,
     fmt,
