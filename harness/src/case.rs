@@ -7,53 +7,135 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{CaseId, MpiVersion};
 
-/// How an MPI program meets its container. The word is used in campaigns, tables and CSV files alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
+/// What is known of a mode wherever nothing is launched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The word used in campaigns, tables and CSV files.
+    pub name: &'static str,
+    /// What it is, for `--help` and reports.
+    pub summary: &'static str,
+    /// Whether an MPI of the host takes part.
+    pub host: bool,
+    /// What ranks are in.
+    pub within: Within,
+}
+
+/// What the ranks of a mode are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// No container.
+    Nothing,
+    /// Containers of an image with an MPI of its own.
+    MpiImage(Containers),
+    /// Containers of the base image.
+    BaseImage(Containers),
+}
+
+impl Within {
+    /// How ranks are spread, where there are containers.
+    #[must_use]
+    pub const fn containers(self) -> Option<Containers> {
+        match self {
+            Within::Nothing => None,
+            Within::MpiImage(containers) | Within::BaseImage(containers) => Some(containers),
+        }
+    }
+}
+
+/// How ranks of a node are spread over containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Containers {
+    /// All share one, or at least its namespaces.
+    Shared,
+    /// Each has its own.
+    OneARank,
+}
+
+macro_rules! modes {
+    ($($(#[$doc:meta])* $mode:ident { $($row:tt)* })*) => {
+        /// How an MPI program meets its container. The word is used in campaigns, tables and CSV files alike.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Mode {
+            $($(#[$doc])* $mode,)*
+        }
+
+        impl Mode {
+            /// Every mode, in the order of tables and reports.
+            pub const ALL: [Mode; [$(stringify!($mode)),*].len()] = [$(Mode::$mode),*];
+
+            /// What is known of it.
+            #[must_use]
+            pub const fn row(self) -> &'static Row {
+                match self {
+                    $(Mode::$mode => &Row { $($row)* },)*
+                }
+            }
+        }
+    };
+}
+
+modes! {
     /// No container at all: the baseline.
-    Native,
+    Native {
+        name: "native",
+        summary: "no container: the baseline",
+        host: true,
+        within: Within::Nothing,
+    }
     /// The container's own mpirun.
-    Embedded,
+    Embedded {
+        name: "embedded",
+        summary: "the container's own mpirun",
+        host: false,
+        within: Within::MpiImage(Containers::Shared),
+    }
     /// The host's mpirun, one container a rank.
-    Hybrid,
+    Hybrid {
+        name: "hybrid",
+        summary: "host mpirun, one container a rank",
+        host: true,
+        within: Within::MpiImage(Containers::OneARank),
+    }
     /// The host's mpirun, one instance a node.
-    HybridInstance,
+    HybridInstance {
+        name: "hybrid-instance",
+        summary: "host mpirun, one instance a node",
+        host: true,
+        within: Within::MpiImage(Containers::Shared),
+    }
     /// The host's mpirun, ranks of a node share namespaces through `--sharens`.
-    HybridSharens,
+    HybridSharens {
+        name: "hybrid-sharens",
+        summary: "host mpirun, namespaces shared by --sharens",
+        host: true,
+        within: Within::MpiImage(Containers::Shared),
+    }
     /// The host's MPI bind-mounted into an image that has none.
-    Bind,
+    Bind {
+        name: "bind",
+        summary: "host MPI bind-mounted into an image without MPI",
+        host: true,
+        within: Within::BaseImage(Containers::OneARank),
+    }
 }
 
 impl Mode {
-    /// Every mode, in the order of tables and reports.
-    pub const ALL: [Mode; 6] =
-        [Mode::Native, Mode::Embedded, Mode::Hybrid, Mode::HybridInstance, Mode::HybridSharens, Mode::Bind];
-
     /// The word for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Mode::Native => "native",
-            Mode::Embedded => "embedded",
-            Mode::Hybrid => "hybrid",
-            Mode::HybridInstance => "hybrid-instance",
-            Mode::HybridSharens => "hybrid-sharens",
-            Mode::Bind => "bind",
-        }
+        self.row().name
     }
 
     /// What it is, for `--help` and reports.
     #[must_use]
     pub const fn summary(self) -> &'static str {
-        match self {
-            Mode::Native => "no container: the baseline",
-            Mode::Embedded => "the container's own mpirun",
-            Mode::Hybrid => "host mpirun, one container a rank",
-            Mode::HybridInstance => "host mpirun, one instance a node",
-            Mode::HybridSharens => "host mpirun, namespaces shared by --sharens",
-            Mode::Bind => "host MPI bind-mounted into an image without MPI",
-        }
+        self.row().summary
+    }
+
+    /// Those whose row is as `wanted` says.
+    pub fn that(wanted: impl Fn(&Row) -> bool) -> Vec<Mode> {
+        Mode::ALL.into_iter().filter(|mode| wanted(mode.row())).collect()
     }
 }
 
@@ -259,6 +341,19 @@ impl Case {
             (Some(host), Some(image)) if host != image => format!("{mode} {host} > {image}"),
             (Some(version), _) | (None, Some(version)) => format!("{mode} {version}"),
             (None, None) => mode.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_has_one_name_everywhere() {
+        for mode in Mode::ALL {
+            assert_eq!(mode.name().parse(), Ok(mode));
+            assert_eq!(serde_json::to_string(&mode).unwrap(), format!("\"{mode}\""));
         }
     }
 }

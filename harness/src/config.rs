@@ -17,7 +17,7 @@ use bench_app::{Workload, workload::Order};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
-    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack},
+    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack, Within},
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
 };
@@ -207,11 +207,8 @@ fn unique<'a>(versions: impl Iterator<Item = &'a MpiVersion>) -> Vec<MpiVersion>
 
 /// Whether a mode needs an MPI of the host, and whether an image with an MPI.
 const fn needs(mode: Mode) -> (bool, bool) {
-    match mode {
-        Mode::Native | Mode::Bind => (true, false),
-        Mode::Embedded => (false, true),
-        Mode::Hybrid | Mode::HybridInstance | Mode::HybridSharens => (true, true),
-    }
+    let row = mode.row();
+    (row.host, matches!(row.within, Within::MpiImage(_)))
 }
 
 const fn probe_hint(needs: (bool, bool)) -> &'static str {

@@ -5,21 +5,24 @@ use super::{
     packages::Package,
     surroundings::{Container, Family, Fuse, Image},
 };
-use crate::case::Mode;
+use crate::case::{Containers, Mode, Within};
 
 /// Modes with a container.
-const CONTAINED: [Mode; 5] = [Mode::Embedded, Mode::Hybrid, Mode::HybridInstance, Mode::HybridSharens, Mode::Bind];
-/// Modes whose image has an Open MPI.
-const WITH_MPI_IMAGE: [Mode; 4] = [Mode::Embedded, Mode::Hybrid, Mode::HybridInstance, Mode::HybridSharens];
+fn contained() -> Vec<Mode> {
+    Mode::that(|row| row.within.containers().is_some())
+}
+
 /// Modes in which each rank has a container of its own.
-const CONTAINER_A_RANK: [Mode; 2] = [Mode::Hybrid, Mode::Bind];
+fn container_a_rank() -> Vec<Mode> {
+    Mode::that(|row| row.within.containers() == Some(Containers::OneARank))
+}
 
 /// Without Apptainer there are no containers; an old one has no `--sharens`, and builds without arguments.
 pub(super) fn runtime(s: &Surroundings) -> Finding {
     let Some(container) = &s.runtime else {
         let loaded = s.modules.then(|| Mend::command("module avail apptainer singularity"));
         let mend = loaded.into_iter().chain([s.system.install_apptainer()]);
-        return Finding::lacking("no Apptainer and no Singularity", &CONTAINED, "no mode with a container", mend);
+        return Finding::lacking("no Apptainer and no Singularity", &contained(), "no mode with a container", mend);
     };
     let found = format!("{} ({})", container.said, container.program.display());
     if container.version().is_none() {
@@ -49,7 +52,7 @@ pub(super) fn namespaces(s: &Surroundings) -> Finding {
     }
     let spaces = &s.namespaces;
     let refused = |found: &str, mend: Vec<Mend>| {
-        Finding::lacking(found, &CONTAINED, "no container starts without a user namespace", mend)
+        Finding::lacking(found, &contained(), "no container starts without a user namespace", mend)
     };
     if spaces.most == Some(0) {
         let mend = vec![Mend::as_root("sysctl user.max_user_namespaces=15000")];
@@ -79,12 +82,13 @@ pub(super) fn namespaces(s: &Surroundings) -> Finding {
 /// What a site's configuration can forbid.
 pub(super) fn settings(s: &Surroundings) -> Finding {
     let Some(container) = &s.runtime else { return Finding::ok("no runtime that would have any") };
+    let contained = contained();
     let rules: [(&str, &str, &[Mode], &str); 5] = [
-        ("mount tmp", "no", &CONTAINED, "the launcher's session directory in /tmp is not seen inside"),
-        ("mount dev", "no", &CONTAINED, "there is no /dev/shm inside"),
-        ("mount dev", "minimal", &CONTAINER_A_RANK, "each container has a /dev/shm of its own: ranks talk over TCP"),
+        ("mount tmp", "no", &contained, "the launcher's session directory in /tmp is not seen inside"),
+        ("mount dev", "no", &contained, "there is no /dev/shm inside"),
+        ("mount dev", "minimal", &container_a_rank(), "each container has a /dev/shm of its own: ranks talk over TCP"),
         ("user bind control", "no", &[Mode::Bind], "users may not bind-mount the host's MPI"),
-        ("allow container sif", "no", &CONTAINED, "SIF images may not be run"),
+        ("allow container sif", "no", &contained, "SIF images may not be run"),
     ];
     for (name, value, modes, costs) in rules {
         if container.directive(name) == Some(value) {
@@ -121,7 +125,7 @@ pub(super) fn mounting(s: &Surroundings) -> Finding {
         let mend = [s.system.install(Package::Squashfuse)];
         return match helper("unsquashfs") {
             true => Finding::note("no squashfuse", costs, mend),
-            false => Finding::lacking("no squashfuse and no unsquashfs", &CONTAINED, "no image can be entered", mend),
+            false => Finding::lacking("no squashfuse and no unsquashfs", &contained(), "no image can be entered", mend),
         };
     };
     match s.fuse {
@@ -130,13 +134,13 @@ pub(super) fn mounting(s: &Surroundings) -> Finding {
         Fuse::Open => Finding::ok(format!("by {squashfuse}; without fuse-overlayfs, bind mounts by underlay")),
         Fuse::Closed { mode } => Finding::lacking(
             format!("by {squashfuse}, but /dev/fuse is closed to this user (mode {mode:o})"),
-            &CONTAINED,
+            &contained(),
             "no image can be mounted (`failed to open /dev/fuse: Permission denied`)",
             [Mend::as_root("chmod 666 /dev/fuse")],
         ),
         Fuse::Absent => Finding::lacking(
             format!("by {squashfuse}, but there is no /dev/fuse"),
-            &CONTAINED,
+            &contained(),
             "no image can be mounted",
             [Mend::as_root("modprobe fuse")],
         ),
@@ -154,10 +158,11 @@ pub(super) fn images(s: &Surroundings) -> Finding {
         (false, 0) => found,
         (false, old) => format!("{found} ({old} old)"),
     };
-    let mut modes = Vec::new();
-    modes.extend((!s.app).then_some(Mode::Native));
-    modes.extend(WITH_MPI_IMAGE.into_iter().filter(|_| !s.has_mpi_image()));
-    modes.extend((!s.has_image("base")).then_some(Mode::Bind));
+    let modes = Mode::that(|row| match row.within {
+        Within::Nothing => !s.app,
+        Within::MpiImage(_) => !s.has_mpi_image(),
+        Within::BaseImage(_) => !s.has_image("base"),
+    });
     if modes.is_empty() {
         return Finding::ok(found);
     }

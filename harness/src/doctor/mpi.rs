@@ -4,8 +4,9 @@ use super::{Finding, Mend, Surroundings, packages::Package};
 use crate::case::Mode;
 
 /// Modes that the host's mpirun launches.
-pub(super) const BY_HOST: [Mode; 5] =
-    [Mode::Native, Mode::Hybrid, Mode::HybridInstance, Mode::HybridSharens, Mode::Bind];
+fn by_host() -> Vec<Mode> {
+    Mode::that(|row| row.host)
+}
 
 /// Campaigns take the host's Open MPIs from the cache, or from where the user's own list of versions says they lie.
 pub(super) fn installed(s: &Surroundings) -> Finding {
@@ -18,7 +19,7 @@ pub(super) fn installed(s: &Surroundings) -> Finding {
     let install = Mend::command("sifbench mpi install 4.1.8 5.0.11");
     if ready.is_empty() {
         let costs = "no mode that the host's mpirun launches";
-        return Finding::lacking(format!("none that campaigns find{aside}"), &BY_HOST, costs, [install]);
+        return Finding::lacking(format!("none that campaigns find{aside}"), &by_host(), costs, [install]);
     }
     let found = format!("{ready}{aside}");
     let lone = s.mpis.iter().find(|mpi| mpi.ready && !s.has_image(&format!("openmpi {}", mpi.version)));
@@ -41,7 +42,7 @@ pub(super) fn ssh(s: &Surroundings) -> Finding {
     let costs = "the host's mpirun 4.1 refuses to start without a remote shell, on one node too";
     let mend = [s.system.install(Package::Ssh)];
     match (old, new) {
-        (true, _) | (false, false) => Finding::lacking("no ssh and no rsh", &BY_HOST, costs, mend),
+        (true, _) | (false, false) => Finding::lacking("no ssh and no rsh", &by_host(), costs, mend),
         (false, true) => Finding::note("no ssh and no rsh", costs, mend),
     }
 }

@@ -41,8 +41,8 @@ fn without(program: &'static str) -> impl Fn(&mut Surroundings) {
     move |s| s.programs.retain(|name| name != program)
 }
 
-const ALL: [Mode; 6] = Mode::ALL;
-const BY_HOST: [Mode; 5] = mpi::BY_HOST;
+const ALL: [Mode; Mode::ALL.len()] = Mode::ALL;
+const BY_HOST: [Mode; 5] = [Mode::Native, Mode::Hybrid, Mode::HybridInstance, Mode::HybridSharens, Mode::Bind];
 const CONTAINED: [Mode; 5] = [Mode::Embedded, Mode::Hybrid, Mode::HybridInstance, Mode::HybridSharens, Mode::Bind];
 
 #[test]
