@@ -278,10 +278,32 @@ impl Stack {
     }
 }
 
+/// What starts the ranks of every mode but `embedded`, whose image has its own mpirun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Launcher {
+    /// That of the host's Open MPI.
+    #[default]
+    Mpirun,
+}
+
+impl Launcher {
+    /// Every launcher.
+    pub const ALL: [Launcher; 1] = [Launcher::Mpirun];
+
+    /// A case has the name it had before there was a choice.
+    fn is_usual(&self) -> bool {
+        *self == Launcher::default()
+    }
+}
+
 /// What the user adds to a launch, applied where the mode wants it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// What starts the ranks.
+    #[serde(skip_serializing_if = "Launcher::is_usual")]
+    pub launcher: Launcher,
     /// MCA parameters for the launcher, by name.
     pub mca: BTreeMap<String, String>,
     /// Flags for the container runtime: given to `exec`, or to `instance start` in the instance mode.
@@ -355,5 +377,15 @@ mod tests {
             assert_eq!(mode.name().parse(), Ok(mode));
             assert_eq!(serde_json::to_string(&mode).unwrap(), format!("\"{mode}\""));
         }
+    }
+
+    /// Runs of before there was a choice go on, and are compared with new ones.
+    #[test]
+    fn the_usual_launcher_is_not_part_of_a_cases_name() {
+        let settings = serde_json::to_string(&Settings::default()).unwrap();
+        assert!(!settings.contains("launcher"), "{settings}");
+        let read: Settings = serde_json::from_str(&settings).unwrap();
+        assert_eq!(read.launcher, Launcher::Mpirun);
+        assert_eq!(serde_json::from_str::<Settings>(r#"{"launcher": "mpirun"}"#).unwrap(), read);
     }
 }

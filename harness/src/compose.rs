@@ -1,6 +1,6 @@
 //! The one idea: a mode is a composition of wrappers over an argv.
 //!
-//! [`compose`] is the table of ARCHITECTURE.md and README.md in code. Both wrappers, [`mpirun::launch`] and
+//! [`compose`] is the table of ARCHITECTURE.md and README.md in code. Both wrappers, a launcher ([`mpirun::launch`]) and
 //! [`apptainer::Runtime::exec`], take a [`CommandSpec`] and return one.
 
 pub mod apptainer;
@@ -11,7 +11,7 @@ use std::path::Path;
 use bench_app::Workload;
 
 use crate::{
-    case::{Case, Entry, HostMpi, Stack},
+    case::{Case, Entry, HostMpi, Launcher, Stack},
     command::CommandSpec,
 };
 use apptainer::{Options, Runtime};
@@ -46,24 +46,28 @@ pub struct InstanceCommands {
 pub fn compose(case: &Case, workload: &Workload, runtime: &Runtime, instance: &str) -> Commands {
     let Case { stack, ranks, settings, .. } = case;
     let app = |path: &str| CommandSpec::new(path).args(workload.to_args());
-    let launch = |inner, mpirun: String| mpirun::launch(inner, &mpirun, *ranks, &settings.mca);
+    let launch = |inner, host: &HostMpi| match settings.launcher {
+        Launcher::Mpirun => mpirun::launch(inner, &host.prefix, *ranks, &settings.mca),
+    };
     let options = Options::from_settings(settings);
     let alone = |launch| Commands { instance: None, launch };
     match stack {
         Stack::Native { host, app: path } => {
             let app = app(&path.to_string_lossy()).env("LD_LIBRARY_PATH", library_dir(host));
             let app = settings.env.iter().fold(app, |app, (name, value)| app.env(name, value));
-            alone(launch(app, mpirun(&host.prefix)))
+            alone(launch(app, host))
         }
         Stack::Embedded { image } => {
-            alone(runtime.exec(launch(app(APP_IN_IMAGE), mpirun(Path::new(MPI_IN_IMAGE))), &image.path, &options))
+            // Inside is no launcher but the image's own.
+            let launch = mpirun::launch(app(APP_IN_IMAGE), Path::new(MPI_IN_IMAGE), *ranks, &settings.mca);
+            alone(runtime.exec(launch, &image.path, &options))
         }
         Stack::Hybrid { host, image, entry: Entry::Exec } => {
-            alone(launch(runtime.exec(app(APP_IN_IMAGE), &image.path, &options), mpirun(&host.prefix)))
+            alone(launch(runtime.exec(app(APP_IN_IMAGE), &image.path, &options), host))
         }
         Stack::Hybrid { host, image, entry: Entry::Sharens } => {
             let options = options.flag("--sharens");
-            alone(launch(runtime.exec(app(APP_IN_IMAGE), &image.path, &options), mpirun(&host.prefix)))
+            alone(launch(runtime.exec(app(APP_IN_IMAGE), &image.path, &options), host))
         }
         Stack::Hybrid { host, image, entry: Entry::Instance } => Commands {
             instance: Some(InstanceCommands {
@@ -71,18 +75,14 @@ pub fn compose(case: &Case, workload: &Workload, runtime: &Runtime, instance: &s
                 probe: runtime.exec_instance(CommandSpec::new("true"), instance),
                 stop: runtime.instance_stop(instance),
             }),
-            launch: launch(runtime.exec_instance(app(APP_IN_IMAGE), instance), mpirun(&host.prefix)),
+            launch: launch(runtime.exec_instance(app(APP_IN_IMAGE), instance), host),
         },
         Stack::Bind { host, image } => {
             let prefix = host.prefix.to_string_lossy();
             let options = options.bind(&prefix).env("LD_LIBRARY_PATH", &library_dir(host));
-            alone(launch(runtime.exec(app(APP_IN_IMAGE), &image.path, &options), mpirun(&host.prefix)))
+            alone(launch(runtime.exec(app(APP_IN_IMAGE), &image.path, &options), host))
         }
     }
-}
-
-fn mpirun(prefix: &Path) -> String {
-    prefix.join("bin/mpirun").to_string_lossy().into_owned()
 }
 
 fn library_dir(host: &HostMpi) -> String {

@@ -8,7 +8,7 @@ use bench_app::{
     workload::{BufferKind, Order},
 };
 use harness::{
-    case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Settings, Stack},
+    case::{Case, Entry, HostMpi, Image, Implementation, Launcher, Mpi, Settings, Stack},
     compose::{apptainer::Runtime, compose},
 };
 
@@ -33,6 +33,7 @@ fn stacks() -> Vec<Stack> {
 fn settings() -> Settings {
     let map = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
     Settings {
+        launcher: Launcher::default(),
         mca: map("btl_vader_single_copy_mechanism", "none"),
         flags: vec!["--containall".into()],
         binds: vec!["/scratch:/data".into()],
@@ -40,7 +41,7 @@ fn settings() -> Settings {
     }
 }
 
-/// Every mode, bare and with everything a user can add, as a person would type it.
+/// Every mode by every launcher, bare and with everything a user can add, as a person would type it.
 fn grid() -> String {
     let cell = Cell { kernel: Kernel::Latency, bytes: Bytes(8), k: NonZeroU32::new(200).unwrap() };
     let rounds = NonZeroU32::new(3).unwrap();
@@ -48,8 +49,10 @@ fn grid() -> String {
         Workload { cells: vec![cell], rounds, visit_ms: 5, order: Order::Shuffled, seed: 1, buffers: BufferKind::Hot };
     let runtime = Runtime { program: "apptainer".into() };
     let mut text = String::new();
-    for (title, settings) in [("plain", Settings::default()), ("with settings", settings())] {
-        text += &format!("# {title}\n");
+    let user = [("plain", Settings::default()), ("with settings", settings())];
+    for (launcher, (title, settings)) in Launcher::ALL.into_iter().flat_map(|l| user.clone().map(|user| (l, user))) {
+        let settings = Settings { launcher, ..settings };
+        text += &format!("# {launcher:?}, {title}\n");
         for stack in stacks() {
             let case = Case { stack, workload: workload.clone(), ranks: 2, settings: settings.clone() };
             let commands = compose(&case, &workload, &runtime, "NAME");
