@@ -67,7 +67,7 @@ const fn check(group: Group, name: &'static str, examine: fn(&Surroundings) -> F
 }
 
 /// Every check, in the order in which a lack is best mended.
-const CHECKS: [Check; 20] = [
+const CHECKS: &[Check] = &[
     check(Group::Machine, "user", machine::user),
     check(Group::Machine, "cores", machine::cores),
     check(Group::Machine, "noise", machine::noise),

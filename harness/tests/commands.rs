@@ -8,7 +8,7 @@ use bench_app::{
     workload::{BufferKind, Order},
 };
 use harness::{
-    case::{Case, Entry, HostMpi, Image, Implementation, Launcher, Mpi, Settings, Stack},
+    case::{Case, Entry, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Settings, Stack},
     compose::{apptainer::Runtime, compose},
 };
 
@@ -72,6 +72,7 @@ fn grid() -> String {
 
 #[test]
 fn every_mode_has_the_command_it_is_said_to_have() {
+    assert_eq!(stacks().iter().map(Stack::mode).collect::<Vec<_>>(), Mode::ALL);
     insta::assert_snapshot!(grid());
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 use assert_cmd::Command;
+use harness::case::Mode;
 use predicates::{
     prelude::PredicateBooleanExt,
     str::{contains, starts_with},
@@ -49,7 +50,7 @@ fn doctor_as_json_has_every_check_and_what_it_was_told() {
     for check in checks.iter().filter(|check| check["state"] == "lacking") {
         assert!(!check["costs"].as_str().unwrap().is_empty() && check["mend"].is_array(), "{check}");
     }
-    assert_eq!(diagnosis["modes"].as_array().unwrap().len(), 6);
+    assert_eq!(diagnosis["modes"].as_array().unwrap().len(), Mode::ALL.len());
     assert!(diagnosis["surroundings"]["cpus"]["usable"].as_u64().unwrap() >= 1);
 }
 

@@ -14,7 +14,7 @@ use std::{
 
 use bench_app::{Bytes, Kernel};
 use harness::{
-    case::{Case, Mode},
+    case::{Case, Containers, Mode},
     record::{Outcome, Purpose, Record},
     store::{self, Run},
 };
@@ -144,7 +144,7 @@ fn every_mode_measures_every_cell_and_leaves_nothing() {
         // What the modes differ in, as the ranks themselves saw it.
         let facts = record.facts.as_ref().unwrap();
         let separate = facts.differing.iter().any(|rank| rank.user_ns != facts.first.user_ns);
-        assert_eq!(separate, matches!(mode, Mode::Hybrid | Mode::Bind), "{mode}: {facts:?}");
+        assert_eq!(separate, mode.row().within.containers() == Some(Containers::OneARank), "{mode}: {facts:?}");
         assert_ne!(facts.differing.iter().find(|r| r.rank == 1).map(|r| &r.cpus), Some(&facts.first.cpus), "{mode}");
     }
 }
