@@ -178,6 +178,24 @@ impl Catalogue {
         Ok(self)
     }
 
+    /// The versions that there can be images of, without those that must be asked for by name.
+    pub fn for_images(&self) -> impl Iterator<Item = &MpiVersion> {
+        let buildable = |release: &&Release| match &release.source {
+            Source::Wheel(_) | Source::Debian(_) | Source::Tarball(_) => !release.optional,
+            Source::Prefix(_) => false,
+        };
+        self.openmpi.iter().filter(buildable).map(|release| &release.version)
+    }
+
+    /// The versions that there can be both images and host installations of.
+    pub fn for_both(&self) -> impl Iterator<Item = &MpiVersion> {
+        let both = |release: &&Release| match &release.source {
+            Source::Wheel(_) | Source::Tarball(_) => !release.optional,
+            Source::Debian(_) | Source::Prefix(_) => false,
+        };
+        self.openmpi.iter().filter(both).map(|release| &release.version)
+    }
+
     /// A version of Open MPI.
     ///
     /// # Errors
@@ -256,6 +274,21 @@ mod tests {
         digests.sort();
         digests.dedup();
         assert_eq!(digests.len(), all, "a digest was copied");
+    }
+
+    #[test]
+    fn versions_are_offered_for_what_their_source_serves() {
+        let own = "[[openmpi]]\nversion = \"4.1.4\"\nprefix = \"/usr\"\n";
+        let catalogue = Catalogue::built_in().with("own".into(), own).unwrap();
+        let of = |versions: Vec<&MpiVersion>, version: &str| versions.contains(&&version.parse().unwrap());
+        let check = |version: &str, images: bool, both: bool| {
+            let offered = (of(catalogue.for_images().collect(), version), of(catalogue.for_both().collect(), version));
+            assert_eq!(offered, (images, both), "{version}");
+        };
+        check("4.1.8", true, true);
+        check("5.0.7", true, false);
+        check("6.0.0rc2", false, false);
+        check("4.1.4", false, false);
     }
 
     #[test]

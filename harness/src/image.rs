@@ -4,6 +4,9 @@
 //! Each layer is named by the hash of everything it is made from, so nothing is built twice and a changed bench-app
 //! does not bootstrap a Debian again.
 
+pub mod check;
+mod faults;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -38,8 +41,7 @@ const PACKAGES: &str = "openssh-client";
 /// And those of a Debian that brings its own Open MPI.
 const PACKAGES_WITH_MPI: &str = "openssh-client,openmpi-bin";
 /// Variables by which a host's mpirun leaks where *it* lies; inside, those paths do not exist.
-const LEAKED: &str = "OPAL_PREFIX PMIX_PREFIX PMIX_INSTALL_PREFIX PRTE_PREFIX \
-                      OMPI_MCA_mca_base_component_path PMIX_MCA_mca_base_component_path PRTE_MCA_mca_base_component_path";
+const LEAKED: [&str; 4] = ["OPAL_PREFIX", "PMIX_PREFIX", "PMIX_INSTALL_PREFIX", "PRTE_PREFIX"];
 /// Squashing with gzip at level 1 takes a third of the default's time for a tenth more space, and every kernel and
 /// squashfuse reads it.
 const SQUASH: [&str; 2] = ["--mksquashfs-args", "-comp gzip -Xcompression-level 1"];
@@ -158,8 +160,8 @@ fn base_inputs() -> Inputs {
 fn image_name(catalogue: &Catalogue, version: Option<&MpiVersion>) -> String {
     let Some(version) = version else { return format!("base-{}.sif", base_inputs().hash()) };
     let inputs = match catalogue.openmpi(version).map(|release| &release.source) {
-        Ok(Source::Debian(Suite { suite })) => {
-            userland_inputs(suite, PACKAGES_WITH_MPI).with(DEBIAN).with(LEAKED).with(app::inputs().hash())
+        Ok(source @ Source::Debian(Suite { suite })) => {
+            userland_inputs(suite, PACKAGES_WITH_MPI).with(DEBIAN).with(environment(source)).with(app::inputs().hash())
         }
         Ok(source @ (Source::Wheel(_) | Source::Tarball(_) | Source::Prefix(_))) => {
             base_inputs().with(OPENMPI).with(environment(source)).with(source.identity(version))
@@ -169,19 +171,17 @@ fn image_name(catalogue: &Catalogue, version: Option<&MpiVersion>) -> String {
     format!("openmpi-{version}-{}.sif", inputs.hash())
 }
 
-/// What the image of a version does about the variables that a host leaks.
+/// What the image of a version says against the variables that a host leaks: all of them or none, for one alone makes
+/// MPI_Init of 4.1 hang.
 ///
-/// A wheel finds its own parts; what was compiled for another place must be told where it lies now, by all of them, for
-/// one alone makes MPI_Init of 4.1 hang.
+/// A Debian lies where it was compiled for and takes an empty value for none; anything else is told where it lies now.
+/// Values, because Apptainer hands the host's own on where a variable is unset inside.
 fn environment(source: &Source) -> String {
-    match source {
-        Source::Wheel(_) | Source::Debian(_) | Source::Prefix(_) => format!("unset {LEAKED}"),
-        Source::Tarball(_) => {
-            let own = ["OPAL_PREFIX", "PMIX_PREFIX", "PMIX_INSTALL_PREFIX", "PRTE_PREFIX"];
-            let own = own.map(|name| format!("{name}={MPI_IN_IMAGE}")).join(" ");
-            format!("unset {LEAKED}; export {own}")
-        }
-    }
+    let place = match source {
+        Source::Debian(_) => "",
+        Source::Wheel(_) | Source::Tarball(_) | Source::Prefix(_) => MPI_IN_IMAGE,
+    };
+    format!("export {}", LEAKED.map(|name| format!("{name}={place}")).join(" "))
 }
 
 /// Where the image with Open MPI `version`, or the base image, lies: known without looking.
@@ -214,7 +214,7 @@ impl Builder<'_> {
         let source = &self.catalogue.openmpi(version)?.source;
         self.cache.entry(Kind::Images, &image_name(self.catalogue, Some(version)), |target| match source {
             Source::Wheel(_) | Source::Tarball(_) => self.on_base(target, version, source, say),
-            Source::Debian(Suite { suite }) => self.of_debian(target, version, suite, say),
+            Source::Debian(suite) => self.of_debian(target, version, suite, say),
             Source::Prefix(prefix) => {
                 Err(ImageError::NotForImages { version: version.clone(), prefix: prefix.clone() })
             }
@@ -248,10 +248,11 @@ impl Builder<'_> {
         &self,
         target: &Path,
         version: &MpiVersion,
-        suite: &str,
+        suite: &Suite,
         say: &dyn Fn(&str),
     ) -> Result<(), ImageError> {
         let app = app::build(self.cache, self.tools, say)?.path;
+        let (source, suite) = (Source::Debian(suite.clone()), &suite.suite);
         let userland = self.userland(suite, PACKAGES_WITH_MPI, say)?.path;
         say(&format!("image {version}: building"));
         let arguments = [
@@ -259,9 +260,9 @@ impl Builder<'_> {
             format!("app={}", app.display()),
             format!("app_sha256={}", digest(&app)?),
             format!("protocol={PROTOCOL}"),
-            format!("leaked={LEAKED}"),
+            format!("environment={}", environment(&source)),
             format!("version={version}"),
-            format!("source=debian {suite}"),
+            format!("source={}", source.identity(version)),
         ];
         self.build(target, DEBIAN, &arguments, &format!("image of Open MPI {version}"), BUILD_HINT)?;
         let mpirun = CommandSpec::new(format!("{MPI_IN_IMAGE}/bin/mpirun")).arg("--version");
@@ -273,7 +274,7 @@ impl Builder<'_> {
             return Ok(());
         }
         let said = said.lines().next().unwrap_or_default().to_owned();
-        Err(ImageError::Moved { suite: suite.to_owned(), said, version: version.clone() })
+        Err(ImageError::Moved { suite: suite.clone(), said, version: version.clone() })
     }
 
     /// The base image: bench-app and no MPI.
@@ -356,6 +357,16 @@ pub struct Listed {
     pub bytes: u64,
     /// Whether this version of the tool would use it; older ones may be deleted.
     pub current: bool,
+}
+
+/// Those that this version of the tool would use and that are there: the base image (no version) first.
+#[must_use]
+pub fn current(cache: &Cache, catalogue: &Catalogue) -> Vec<Option<MpiVersion>> {
+    let versions = catalogue.openmpi.iter().map(|release| Some(release.version.clone()));
+    let there = |version: &Option<MpiVersion>| path(cache, catalogue, version.as_ref()).exists();
+    let mut current: Vec<_> = [None].into_iter().chain(versions).filter(there).collect();
+    current.sort();
+    current
 }
 
 /// The images in the cache.

@@ -5,6 +5,7 @@
 
 pub mod html;
 mod model;
+mod plot;
 pub mod table;
 mod units;
 mod words;
@@ -326,6 +327,8 @@ pub struct Failure {
     /// Which.
     pub attempt: AttemptId,
     /// Its case.
+    pub case: CaseId,
+    /// Its case, as people read it.
     pub label: String,
     /// Why it was made.
     pub purpose: Purpose,

@@ -150,7 +150,9 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
         edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
     }
     let (mut store, run) = match &args.resume {
-        Some(dir) => Store::resume(dir)?,
+        Some(dir) => Store::resume(dir).with_context(|| {
+            format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
+        })?,
         None => start(edge, args)?,
     };
     if run.tail != Tail::default() {
@@ -254,7 +256,8 @@ fn files(design: &Design) -> anyhow::Result<Vec<FileFact>> {
 
 /// `sifbench report`.
 pub fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let dir = store::resolve(&edge.results(args.dir.as_deref()))?;
+    let dir = store::resolve(&edge.results(args.dir.as_deref()))
+        .context("there is nothing to report; hint: `sifbench run quick` makes a run")?;
     let run = store::load(&dir)?;
     let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
     if args.json {
@@ -312,10 +315,12 @@ pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
     let spinner = Progress::steps(edge);
     let say = |text: &str| spinner.step(text);
     let mut built = Vec::new();
-    if args.versions.is_empty() {
+    let all = catalogue.for_images().filter(|_| args.all).cloned();
+    let versions: Vec<MpiVersion> = args.versions.iter().cloned().chain(all).collect();
+    if versions.is_empty() {
         built.push(("base".to_owned(), builder.base(&say)?));
     }
-    for version in &args.versions {
+    for version in &versions {
         built.push((version.to_string(), builder.openmpi(version, &say)?));
     }
     spinner.finish();
@@ -326,7 +331,8 @@ pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn machine_bootstrap(edge: &Edge) -> Bootstrap {
+/// Where this machine takes the userlands of its images from.
+pub(super) fn machine_bootstrap(edge: &Edge) -> Bootstrap {
     let files = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = files.chain([PathBuf::from("/etc/apt/sources.list")]).collect();
     files.sort();

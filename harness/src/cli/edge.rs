@@ -129,10 +129,8 @@ impl Edge {
 
     /// Data for standard output. A reader that has gone is no error: `sifbench report | head`.
     pub fn print(&self, text: &str) -> anyhow::Result<()> {
-        match anstream::stdout().write_all(text.as_bytes()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        let written = anstream::stdout().write_all(text.as_bytes());
+        if is_written(&written) { Ok(()) } else { Ok(written?) }
     }
 
     /// Talk, for standard error.
@@ -153,6 +151,11 @@ impl Edge {
             std::io::stdout().is_terminal() && self.var("NO_COLOR").is_none() && self.var("TERM") != Some("dumb");
         if colours { table::Style::Coloured } else { table::Style::Plain }
     }
+}
+
+/// Whether a result of writing is as good as success: a reader that has gone wants no more.
+pub(super) fn is_written(result: &std::io::Result<()>) -> bool {
+    result.as_ref().err().is_none_or(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Says what failed, why, and what to do; and maps it to an exit code.

@@ -241,6 +241,7 @@ impl<'a> Run<'a> {
         let failed = self.records.iter().filter(|r| r.outcome != Outcome::Completed);
         let failure = |r: &Record| Failure {
             attempt: r.attempt,
+            case: r.case.clone(),
             label: label(&r.case),
             purpose: r.purpose,
             block: r.block,

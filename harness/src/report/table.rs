@@ -305,7 +305,7 @@ fn extra(case: &CaseReport) -> String {
 }
 
 /// `text` in lines of at most `width` columns, broken between words, and within a word only where it is longer itself.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().unwrap_or_else(|| unreachable!("never empty"));

@@ -133,8 +133,8 @@ fn outcomes(cells: &[CellReport]) -> Vec<String> {
     }
     let words = |(words, untried): (String, usize)| match untried {
         0 => words,
-        1 => format!("{words} (1 larger size not tried)"),
-        n => format!("{words} ({n} larger sizes not tried)"),
+        1 => format!("{words} (1 size not tried)"),
+        n => format!("{words} ({n} sizes not tried)"),
     };
     parts.into_iter().map(words).collect()
 }

@@ -272,13 +272,14 @@ fn manifest(design: &Design) -> Manifest {
         started: "2026-11-24T02:30:00Z".into(),
         design: Sha256::of(serde_json::to_string(design).unwrap().as_bytes()),
         facts: text(&[
-            ("apptainer", "1.4.5, user namespaces"),
-            ("clocksource", "kvm-clock"),
+            ("clock_source", "kvm-clock"),
+            ("container_runtime", "apptainer version 1.4.5"),
             ("cores", "2"),
             ("cpu", "Intel(R) Xeon(R) Processor @ 2.60GHz"),
-            ("hypervisor", "KVM"),
+            ("hypervisor", "yes"),
             ("kernel", "6.1.0-28-amd64"),
-            ("shm", "12 GiB"),
+            ("memory", "8145128 kB"),
+            ("os", "Debian GNU/Linux 12 (bookworm)"),
         ]),
         files: vec![
             file("bench-app", "/home/user/.cache/sifbench/bench-app"),
