@@ -333,7 +333,7 @@ mod tests {
         check("host = \"5.0.11\"\n", "", &["[[probe]] of mode hybrid", "hint: write both"]);
         check("ranks = 2", "ranks = 0", &["line 7"]);
         check("silence_s", "silence", &["unknown field `silence`", "silence_s"]);
-        check("bandwidth =", "bandwith =", &["unknown field `bandwith`", "line 13, column 1", "bcast", "visit_ms"]);
+        check("bandwidth =", "bandwith =", &["unknown kernel `bandwith`", "line 13, column 1", "bcast", "visit_ms"]);
         check("rounds = 2\n", "", &["missing field `rounds`", "line 11"]);
         check("visit_ms = 4", "visit_ms = 4\nbuffers = \"cold\"", &["unknown variant `cold`", "rotating", "line 17"]);
         check("allreduce = [\"8\"", "barrier = [\"8\"", &["barrier 8 B: there is no message", "hint"]);

@@ -10,7 +10,7 @@ mod synthetic;
 use std::{fs, path::PathBuf};
 
 use chromium::{Chromium, Screen};
-use harness::report::html;
+use harness::report::{Role, html};
 use serde_json::{Value, json};
 
 const FAULTS: &str = include_str!("browser/faults.js");
@@ -103,6 +103,32 @@ fn the_report_is_sound_wide_and_narrow_light_and_dark_and_on_paper() {
         assert_eq!(printed.faults, Vec::<String>::new(), "on paper");
         assert!(printed.paper > 0.9, "paper is white, whatever the screen is");
     }
+}
+
+#[test]
+#[ignore = "needs chromium (scripts/test)"]
+fn a_command_is_copied_as_it_was_executed() {
+    let mut viewer = Viewer::new();
+    let mut run = synthetic::quick(6, 1);
+    for record in &mut run.records {
+        record.command.args.insert(1, "two  words & <more>".into());
+    }
+    let report = run.report();
+    let file = viewer.write(&html::render(&report));
+    viewer.browser.show(&file, Screen { width: 400, dark: false, paper: false });
+    let copied = viewer.browser.evaluate(
+        "[...document.querySelectorAll('#commands pre')].map(pre => {
+            const all = document.createRange();
+            all.selectNodeContents(pre);
+            getSelection().removeAllRanges();
+            getSelection().addRange(all);
+            return getSelection().toString();
+        })",
+    );
+    let once = report.cases.iter().filter(|case| case.role != Role::Twin);
+    let commands: Vec<String> = once.map(|case| case.command.clone().unwrap()).collect();
+    assert!(commands[0].contains("'two  words & <more>'"));
+    assert_eq!(serde_json::from_value::<Vec<String>>(copied).unwrap(), commands);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The workload of a campaign: sizes by kernel.
 
-use std::{collections::BTreeMap, fmt, num::NonZeroU32, str::FromStr, sync::LazyLock};
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, str::FromStr};
 
 use bench_app::{Bytes, Cell, Kernel, workload::BufferKind};
 use serde::{Deserialize, Deserializer, de};
@@ -24,17 +24,15 @@ enum WorkloadKey {
     Sizes(Kernel),
 }
 
-/// Every key, for who wrote another.
-static KEYS: LazyLock<Vec<&str>> =
-    LazyLock::new(|| Kernel::ALL.iter().map(|kernel| kernel.name()).chain(["rounds", "visit_ms", "buffers"]).collect());
+impl FromStr for WorkloadKey {
+    type Err = String;
 
-impl<'de> Deserialize<'de> for WorkloadKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match &*String::deserialize(deserializer)? {
+    fn from_str(key: &str) -> Result<Self, String> {
+        match key {
             "rounds" => Ok(Self::Rounds),
             "visit_ms" => Ok(Self::VisitMs),
             "buffers" => Ok(Self::Buffers),
-            kernel => kernel.parse().map(Self::Sizes).map_err(|_| de::Error::unknown_field(kernel, &KEYS)),
+            kernel => kernel.parse().map(Self::Sizes).map_err(|error| format!("{error}, rounds, visit_ms, buffers")),
         }
     }
 }
@@ -58,7 +56,7 @@ impl<'de> de::Visitor<'de> for WorkloadVisitor {
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<WorkloadTable, A::Error> {
         let (mut sizes, mut rounds, mut visit_ms) = (BTreeMap::new(), None, None);
         let mut buffers = BufferKind::default();
-        while let Some(key) = map.next_key()? {
+        while let Some(Word(key)) = map.next_key()? {
             match key {
                 WorkloadKey::Rounds => rounds = Some(map.next_value()?),
                 WorkloadKey::VisitMs => visit_ms = Some(map.next_value()?),

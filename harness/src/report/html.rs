@@ -19,6 +19,7 @@ use super::{
         self, Picture, Sheet, Style,
         ink::{self, Theme},
     },
+    words,
 };
 
 /// The report as a page. Equal reports give equal pages, byte for byte.
@@ -138,6 +139,13 @@ fn view_box((width, height): (i32, i32)) -> String {
     format!("0 0 {} {}", width * plot::UNIT, height * plot::UNIT)
 }
 
+/// A command, to be copied as it is. Lines break between words, not after the hyphen of an option.
+fn command(text: &str) -> Markup {
+    html! {
+        pre.command { code { @for (word, number) in text.split(' ').zip(0..) { @if number > 0 { " " } span { (word) } } } }
+    }
+}
+
 /// A box within which a wide table scrolls, also by keyboard.
 fn scrolling(name: &str, table: &Markup) -> Markup {
     html! { div.scroll tabindex="0" role="region" aria-label=(name) { (table) } }
@@ -153,27 +161,16 @@ const fn sign(verdict: Verdict) -> (&'static str, &'static str) {
     }
 }
 
-/// How an outcome looks in tables: a class. What was not tried did not fail.
+/// How an outcome looks in tables: a class.
 const fn tone(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Skipped { .. } | Outcome::Interrupted => "none",
-        Outcome::Completed
-        | Outcome::Singletons { .. }
-        | Outcome::TimedOut { .. }
-        | Outcome::Exited { .. }
-        | Outcome::Signaled { .. }
-        | Outcome::NotStarted { .. }
-        | Outcome::WrongData(_)
-        | Outcome::Garbled { .. }
-        | Outcome::Unsupported { .. } => "failed",
-    }
+    if words::was_tried(outcome) { "failed" } else { "none" }
 }
 
 /// Control characters, and those that turn the direction of text, as visible signs: what programs printed is shown, not
 /// obeyed.
 fn visible(page: &str) -> String {
     let sign = |c: char| match c {
-        '\n' => c,
+        '\n' | '\t' => c,
         '\u{7f}' => '\u{2421}',
         '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or(char::REPLACEMENT_CHARACTER),
         '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,

@@ -233,3 +233,19 @@ pub(super) fn isolation(facts: &Facts) -> String {
     let shm = neighbours.iter().all(|rank| rank.shm_dev == facts.first.shm_dev);
     format!("user namespace {}, /dev/shm {}", shared(user), shared(shm))
 }
+
+/// Whether an outcome says something about the case. What was not tried, or stopped by the user, did not fail.
+pub(super) const fn was_tried(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Skipped { .. } | Outcome::Interrupted => false,
+        Outcome::Completed
+        | Outcome::Singletons { .. }
+        | Outcome::TimedOut { .. }
+        | Outcome::Exited { .. }
+        | Outcome::Signaled { .. }
+        | Outcome::NotStarted { .. }
+        | Outcome::WrongData(_)
+        | Outcome::Garbled { .. }
+        | Outcome::Unsupported { .. } => true,
+    }
+}

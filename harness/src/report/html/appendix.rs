@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Page, Section, scrolling};
+use super::{Page, Section, command, scrolling};
 use crate::{
     report::{CaseReport, Failure, Report, Role, words},
     stats::Method,
@@ -36,7 +36,7 @@ fn failed(failure: &Failure) -> Markup {
             td { (failure.label) }
             td { (words::purpose(failure.purpose)) }
             td.failed { (failure.outcome) }
-            td.said { @if failure.said.is_empty() { "nothing" } @else { pre { (failure.said.join("\n")) } } }
+            td.said { @if failure.said.is_empty() { "nothing" } @else { pre tabindex="0" { (failure.said.join("\n")) } } }
             td { @if failure.swept.is_empty() { "nothing" } @else { (failure.swept.join(", ")) } }
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn probes(report: &Report) -> Option<Section> {
                     dd {
                         (probe.answer) "."
                         @for library in &probe.seen.libraries { p.what { "Loaded: " (library) } }
-                        @if let Some(command) = &probe.command { pre.command { code { (command) } } }
+                        @if let Some(text) = &probe.command { (command(text)) }
                     }
                 }
             }
@@ -176,9 +176,9 @@ pub(super) fn commands(report: &Report) -> Option<Section> {
     }
     let body = html! {
         p { "One launch of each case as it was executed, quoted for a shell." }
-        @for (label, command) in commands {
+        @for (label, text) in commands {
             h3 { (label) }
-            pre.command { code { (command) } }
+            (command(text))
         }
     };
     Some(Section { id: "commands", heading: "Commands", body })

@@ -33,7 +33,7 @@ pub(super) fn ratios(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
     let body = html! {
         p {
             "Time over " (baseline.name) "'s time, paired by block; above 1 is slower, for bandwidth too. Bars are "
-            (report.level * 100.0) " % intervals, and all panels share one scale. The first row is the baseline against "
+            (report.level * 100.0) " % intervals, and all panels share one scale, which is finer near 1. The first row is the baseline against "
             "itself: what “no difference” looks like on this machine"
             @if plot::band_is_drawn(report) { "; its intervals are the grey band in the other rows" }
             "."

@@ -130,9 +130,6 @@ impl Median {
 }
 
 fn quantiles(page: &Page<'_>, kernel: Kernel) -> Markup {
-    let of_kernel = |case: &CaseReport| -> Vec<CellReport> {
-        case.cells.iter().filter(|cell| cell.kernel == kernel).cloned().collect()
-    };
     html! {
         table.plain {
             caption.unseen { "Every figure of " (kernel) }
@@ -145,10 +142,11 @@ fn quantiles(page: &Page<'_>, kernel: Kernel) -> Markup {
                 }
             }
             @for case in &page.report.cases {
+                @let cells: Vec<&CellReport> = case.cells.iter().filter(|cell| cell.kernel == kernel).collect();
                 tbody {
-                    @for (cell, first) in of_kernel(case).iter().zip(std::iter::once(true).chain(std::iter::repeat(false))) {
+                    @for (cell, first) in cells.iter().zip(std::iter::once(true).chain(std::iter::repeat(false))) {
                         tr {
-                            @if first { th scope="rowgroup" rowspan=(of_kernel(case).len()) { (page.name(case)) } }
+                            @if first { th scope="rowgroup" rowspan=(cells.len()) { (page.name(case)) } }
                             th.number scope="row" { (cell.bytes) }
                             (quantile_cells(&cell.status))
                         }

@@ -2,10 +2,7 @@
 
 use bench_app::{Bytes, Kernel, kernel::Reading};
 
-use crate::{
-    record::Outcome,
-    report::{CaseReport, CellStatus, Figure, Report, units},
-};
+use crate::report::{CaseReport, CellStatus, Figure, Report, units, words};
 
 use super::{
     Picture, Series, Sheet, Style,
@@ -17,7 +14,7 @@ use super::{
 
 const SIZE: (i32, i32) = (380, 300);
 
-/// A figure as it is drawn: what people read off it.
+/// A figure as it is drawn: rates for bandwidth, else times.
 struct Value {
     middle: f64,
     ends: Option<[f64; 2]>,
@@ -63,15 +60,17 @@ pub(in crate::report) fn absolute(report: &Report, sheet: &Sheet<'_>, kernel: Ke
     });
     let of_case = |series: &Series<'_>| format!("{}: {}", series.case.name, numbers(series.case, kernel));
     let cases: Vec<String> = sheet.series.iter().map(of_case).collect();
+    let names: Vec<&str> = sheet.series.iter().map(|series| &*series.case.name).collect();
     Some(Picture {
-        title: format!("{kernel} by message size, {} cases", cases.len()),
+        title: format!("{kernel} by message size: {}", names.join(", ")),
         description: cases.join(". "),
         size: SIZE,
         elements,
     })
 }
 
-/// A case's line, broken where there is no figure and beside an empty message; its intervals and markers.
+/// A case's line, broken where there is no figure, its intervals and markers. An empty message has no place on the scale:
+/// no line leads to it.
 fn line(panel: &Panel<'_, '_>, series: &Series<'_>, kernel: Kernel, x: &Sizes, y: &Axis) -> Drawn {
     let Style { ink, .. } = series.style;
     let mut run: Vec<(f64, f64)> = Vec::new();
@@ -80,13 +79,12 @@ fn line(panel: &Panel<'_, '_>, series: &Series<'_>, kernel: Kernel, x: &Sizes, y
         match series.case.status(kernel, bytes) {
             Some(CellStatus::Figure(figure)) => {
                 let value = value(figure);
-                run.push((at, value.middle.log10()));
-                figures.push((at, value));
-                if bytes == Bytes(0) {
-                    run.clear();
+                if bytes > Bytes(0) {
+                    run.push((at, value.middle.log10()));
                 }
+                figures.push((at, value));
             }
-            Some(CellStatus::Failed { outcome, .. }) if !matches!(outcome, Outcome::Skipped { .. }) => {
+            Some(CellStatus::Failed { outcome, .. }) if words::was_tried(outcome) => {
                 panel.line(&std::mem::take(&mut run), ink, 12)?;
                 panel.mark((at, y.lo + y.part(0.03)), Style { mark: Mark::Cross, ink })?;
             }

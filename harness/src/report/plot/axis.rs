@@ -19,15 +19,18 @@ pub(super) struct Tick {
 
 /// Multiples of a power of ten that may be named, coarse to fine.
 const STEPS: [&[f64]; 4] = [&[1.0], &[1.0, 3.0], &[1.0, 2.0, 5.0], &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0]];
-/// Ratios that may be named, coarse to fine.
-const RATIOS: [&[f64]; 6] = [
-    &[0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0],
-    &[0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0],
-    &[0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0],
-    &[0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0],
-    &[0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3],
-    &[0.88, 0.9, 0.92, 0.94, 0.96, 0.98, 1.0, 1.02, 1.04, 1.06, 1.08, 1.1, 1.12],
+/// Ratios that may be named: the first that has room wins.
+const RATIOS: [f64; 31] = [
+    1.0, 2.0, 0.5, 1.1, 0.9, 5.0, 0.2, 10.0, 0.1, 1.05, 0.95, 1.02, 0.98, 1.2, 0.8, 1.5, 0.7, 20.0, 0.05, 50.0, 0.02,
+    100.0, 0.01, 1000.0, 0.001, 1.01, 0.99, 3.0, 0.3, 1.3, 0.6,
 ];
+/// Up to about this logarithm a ratio's place is proportional to it; beyond, places crowd together.
+const NEAR: f64 = 0.05;
+
+/// Where a ratio stands: finer near 1, so that 2 % can be seen beside a factor of 7.
+pub(super) fn ratio_place(ratio: f64) -> f64 {
+    (ratio.ln() / NEAR).asinh()
+}
 
 /// The smallest and the largest of positive values.
 pub(super) fn extent(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
@@ -54,19 +57,20 @@ impl Axis {
         Self { lo, hi, ticks: values.into_iter().map(tick).collect() }
     }
 
-    /// Ratios on a logarithmic scale around 1, as many names as have `room` (the share of the axis that one takes).
+    /// Ratios around 1 at their [`ratio_place`], as many names as have `room` (the share of the axis that one takes).
     pub(super) fn ratios((lo, hi): (f64, f64), room: f64) -> Self {
-        let (lo, hi) = (lo.min(0.93).ln(), hi.max(1.08).ln());
-        let pad = (hi - lo) * 0.06;
+        let (lo, hi) = (ratio_place(lo.min(0.95)), ratio_place(hi.max(1.05)));
+        let pad = (hi - lo) * 0.07;
         let (lo, hi) = (lo - pad, hi + pad);
-        let within = |values: &[f64]| -> Vec<f64> {
-            values.iter().map(|value| value.ln()).filter(|at| (lo..=hi).contains(at)).collect()
-        };
-        let roomy = |ticks: &Vec<f64>| ticks.windows(2).all(|pair| pair[1] - pair[0] >= room * (hi - lo));
-        let finest = RATIOS.iter().rev().map(|values| within(values)).find(|ticks| ticks.len() > 1 && roomy(ticks));
-        let ticks = finest.unwrap_or_else(|| within(RATIOS[0]));
-        let tick = |at: f64| Tick { at, name: vec![ratio_name(at.exp())] };
-        Self { lo, hi, ticks: ticks.into_iter().map(tick).collect() }
+        let mut ticks: Vec<Tick> = Vec::new();
+        for ratio in RATIOS {
+            let at = ratio_place(ratio);
+            if (lo..=hi).contains(&at) && ticks.iter().all(|tick| (tick.at - at).abs() >= room * (hi - lo)) {
+                ticks.push(Tick { at, name: vec![ratio.to_string()] });
+            }
+        }
+        ticks.sort_by(|a, b| a.at.total_cmp(&b.at));
+        Self { lo, hi, ticks }
     }
 
     /// Values on an even scale.
@@ -89,11 +93,6 @@ fn linear_steps((lo, hi): (f64, f64), most: usize) -> Vec<f64> {
     let step = step.unwrap_or(power * 10.0);
     let numbers = (lo / step).ceil() as i64..=(hi / step).floor() as i64;
     numbers.map(|number| number as f64 * step).collect()
-}
-
-fn ratio_name(value: f64) -> String {
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Message sizes along an axis.
@@ -169,9 +168,9 @@ mod tests {
         let check = |range: (f64, f64), expected: &[&str]| {
             assert_eq!(names(&Axis::ratios(range, 0.12)), expected, "{range:?}");
         };
-        check((0.99, 1.01), &["0.95", "1", "1.05"]);
-        check((0.62, 2.1), &["0.7", "1", "1.5", "2"]);
-        check((0.9, 40.0), &["1", "2", "5", "10", "20", "50"]);
+        check((0.99, 1.01), &["0.95", "0.98", "1", "1.02", "1.05"]);
+        check((0.62, 2.1), &["0.5", "0.9", "1", "1.1", "1.3", "2"]);
+        check((0.3, 7.0), &["0.5", "0.9", "1", "1.1", "2", "10"]);
     }
 
     #[test]

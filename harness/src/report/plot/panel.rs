@@ -77,7 +77,7 @@ pub(super) fn bare(size: (i32, i32), body: impl FnOnce(&Area<'_>) -> Drawn) -> S
     })
 }
 
-fn on_paper<'s>(
+fn on_paper(
     (width, height): (i32, i32),
     body: impl for<'a> FnOnce(&DrawingArea<SVGBackend<'a>, Shift>) -> Drawn,
 ) -> String {
@@ -125,7 +125,7 @@ impl Panel<'_, '_> {
         (x.clamp(across.lo, across.hi), y.clamp(upright.lo, upright.hi))
     }
 
-    /// A line through points; nothing for fewer than two.
+    /// A line through points, some tenths of a unit thick; nothing for fewer than two points.
     pub(super) fn line(&self, points: &[(f64, f64)], ink: Ink, tenths: u32) -> Drawn {
         if points.len() < 2 {
             return Ok(());

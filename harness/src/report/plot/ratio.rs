@@ -2,14 +2,11 @@
 
 use bench_app::Kernel;
 
-use crate::{
-    record::Outcome,
-    report::{CaseReport, CellStatus, Ratio, Report, Role, units, words},
-};
+use crate::report::{CaseReport, CellStatus, Ratio, Report, Role, units, words};
 
 use super::{
     FAILED, Picture,
-    axis::{Axis, Sizes, extent},
+    axis::{Axis, Sizes, extent, ratio_place},
     ink::Ink,
     panel::{self, Drawn, Frame, Panel},
     sizes, verdict_style,
@@ -46,7 +43,7 @@ pub(in crate::report) fn ratio(report: &Report, case: &CaseReport, kernel: Kerne
         panel.line(&[(x.axis.lo, 0.0), (x.axis.hi, 0.0)], Ink::Text, 10)?;
         x.iter().try_for_each(|(bytes, at)| match case.status(kernel, bytes) {
             Some(CellStatus::Figure(figure)) => figure.ratio.as_ref().map_or(Ok(()), |ratio| point(panel, ratio, at)),
-            Some(CellStatus::Failed { outcome: outcome @ Outcome::Skipped { .. }, .. }) => {
+            Some(CellStatus::Failed { outcome, .. }) if !words::was_tried(outcome) => {
                 panel.words_upwards(&words::short(outcome), (at, y.lo + y.part(0.05)), Ink::Faint)
             }
             Some(CellStatus::Failed { outcome, .. }) => {
@@ -70,16 +67,16 @@ fn band(panel: &Panel<'_, '_>, report: &Report, kernel: Kernel, x: &Sizes) -> Dr
     x.iter().try_for_each(|(bytes, at)| {
         let Some(CellStatus::Figure(figure)) = twin.status(kernel, bytes) else { return Ok(()) };
         let Some(interval) = figure.ratio.as_ref().and_then(|ratio| ratio.interval) else { return Ok(()) };
-        panel.fill([(at - 0.5, interval.lo.ln()), (at + 0.5, interval.hi.ln())], Ink::Band)
+        panel.fill([(at - 0.5, ratio_place(interval.lo)), (at + 0.5, ratio_place(interval.hi))], Ink::Band)
     })
 }
 
 fn point(panel: &Panel<'_, '_>, ratio: &Ratio, at: f64) -> Drawn {
     let style = verdict_style(ratio.verdict);
     if let Some(interval) = &ratio.interval {
-        panel.interval(at, [interval.lo.ln(), interval.hi.ln()], style.ink)?;
+        panel.interval(at, [ratio_place(interval.lo), ratio_place(interval.hi)], style.ink)?;
     }
-    panel.mark((at, ratio.estimate.ln()), style)
+    panel.mark((at, ratio_place(ratio.estimate)), style)
 }
 
 fn numbers(case: &CaseReport, kernel: Kernel) -> String {

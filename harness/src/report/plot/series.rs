@@ -94,9 +94,9 @@ pub(in crate::report) fn style(sheets: &[Sheet<'_>], case: &CaseReport) -> Style
         Role::Baseline => BASELINE,
         Role::Twin => TWIN,
         Role::Compared => {
-            let series = sheets.iter().flat_map(|sheet| &sheet.series);
-            let known = series.skip_while(|series| series.case.id != case.id || series.case.role != case.role);
-            known.map(|series| series.style).next().unwrap_or_else(|| unreachable!("every case is on a sheet"))
+            let mut series = sheets.iter().flat_map(|sheet| sheet.series.iter().skip(1));
+            let known = series.find(|series| series.case.id == case.id);
+            known.map_or_else(|| unreachable!("every case is on a sheet"), |series| series.style)
         }
     }
 }
