@@ -24,7 +24,8 @@ use crate::{
 use workload::WorkloadTable;
 
 /// Campaigns that come with the tool: name and text.
-pub const BUILT_IN: [(&str, &str); 1] = [("quick", include_str!("../campaigns/quick.toml"))];
+pub const BUILT_IN: [(&str, &str); 2] =
+    [("quick", include_str!("../campaigns/quick.toml")), ("versions", include_str!("../campaigns/versions.toml"))];
 
 /// Why a campaign cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -83,7 +83,8 @@ pub fn install(
             make(&|target| Ok(tarball::compile(tools, tarball, &prefix, target)?))
         }
         Source::Prefix(prefix) => {
-            verify(tools, prefix, version)?;
+            let said = stated(tools, &ask(prefix))?;
+            agree(said, prefix, version)?;
             Ok(Made { path: prefix.clone(), fresh: false })
         }
         Source::Debian(Suite { suite }) => {
@@ -93,19 +94,29 @@ pub fn install(
 }
 
 fn verify(tools: &Tools<'_>, prefix: &Path, version: &MpiVersion) -> Result<(), MpiError> {
-    let said = stated(tools, prefix)?;
+    // What was just made does not lie yet where it was compiled for.
+    let place = prefix.to_string_lossy();
+    let ask = ["OPAL_PREFIX", "PRTE_PREFIX", "PMIX_PREFIX", "PMIX_INSTALL_PREFIX"]
+        .iter()
+        .fold(ask(prefix), |ask, name| ask.env(*name, place.as_ref()))
+        .env("LD_LIBRARY_PATH", prefix.join("lib").to_string_lossy());
+    agree(stated(tools, &ask)?, prefix, version)
+}
+
+fn agree(said: String, prefix: &Path, version: &MpiVersion) -> Result<(), MpiError> {
     if MpiVersion::find_in(&said).as_ref() == Some(version) {
         return Ok(());
     }
     Err(MpiError::Version { prefix: prefix.to_owned(), said, version: version.clone() })
 }
 
-/// First line of `mpirun --version`. Its libraries are named because it may not lie yet where it was compiled for.
-fn stated(tools: &Tools<'_>, prefix: &Path) -> Result<String, ToolError> {
-    let command = CommandSpec::new(prefix.join("bin/mpirun").to_string_lossy())
-        .arg("--version")
-        .env("LD_LIBRARY_PATH", prefix.join("lib").to_string_lossy());
-    let said = tools.run(&command, Duration::from_secs(20))?;
+fn ask(prefix: &Path) -> CommandSpec {
+    CommandSpec::new(prefix.join("bin/mpirun").to_string_lossy()).arg("--version")
+}
+
+/// First line of `mpirun --version`.
+fn stated(tools: &Tools<'_>, ask: &CommandSpec) -> Result<String, ToolError> {
+    let said = tools.run(ask, Duration::from_secs(20))?;
     Ok(said.lines().next().unwrap_or_default().to_owned())
 }
 
@@ -134,7 +145,7 @@ pub fn list(cache: &Cache, catalogue: &Catalogue, tools: &Tools<'_>, path: &str)
         if !prefix.join("bin/mpirun").is_file() || installed.iter().any(|known| known.prefix == prefix) {
             continue;
         }
-        let said = stated(tools, &prefix).unwrap_or_default();
+        let said = stated(tools, &ask(&prefix)).unwrap_or_default();
         if let Some(version) = MpiVersion::find_in(&said).filter(|_| said.contains("Open MPI")) {
             installed.push(Installed { version, prefix, origin });
         }

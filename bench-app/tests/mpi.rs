@@ -1,0 +1,240 @@
+//! bench-app under a real `mpirun`. `scripts/test` names both: SIFBENCH_TEST_MPIRUN is the launcher, in a prefix whose
+//! `lib` holds its library, and SIFBENCH_TEST_APP the binary. An ordinary user runs these, one test after the other.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::disallowed_methods, reason = "a test starts the program as a launcher does")]
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::{Mutex, PoisonError},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use bench_app::{
+    Decoded, Event, Kernel, decode,
+    event::{Facts, Late, ReadPeer, Sync, Trace, Visited},
+    exit,
+    kernel::{Ranks, Sizes},
+};
+
+/// Two launches at once on two cores would look like hangs.
+static MACHINE: Mutex<()> = Mutex::new(());
+/// No launch here takes a tenth of it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A launch that has ended.
+struct Launch {
+    code: Option<i32>,
+    events: Vec<Event>,
+    said: String,
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; hint: scripts/test sets it"))
+}
+
+/// `mpirun`, with `options` and `ranks`, of bench-app with `args`.
+fn mpirun(ranks: u32, options: &[&str], args: &[&str]) -> Command {
+    let (mpirun, app) = (variable("SIFBENCH_TEST_MPIRUN"), variable("SIFBENCH_TEST_APP"));
+    let prefix = Path::new(&mpirun).parent().and_then(Path::parent).unwrap().to_owned();
+    let mut command = Command::new(&mpirun);
+    command.args(["-np", &ranks.to_string()]).args(options).arg(app).args(args);
+    command.env("LD_LIBRARY_PATH", prefix.join("lib")).stdin(Stdio::null());
+    command
+}
+
+fn launch(ranks: u32, options: &[&str], args: &[&str]) -> Launch {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Output { status, stdout, stderr } = mpirun(ranks, options, args).output().unwrap();
+    let stdout = String::from_utf8(stdout).unwrap();
+    let events = stdout.lines().filter_map(|line| match decode(line) {
+        Decoded::Event { event, .. } => Some(*event),
+        Decoded::Text => None,
+        Decoded::Garbled(why) => panic!("{why}: {line}"),
+    });
+    let (code, events) = (status.code(), events.collect());
+    Launch { code, events, said: String::from_utf8_lossy(&stderr).into_owned() }
+}
+
+impl Launch {
+    fn measured(self) -> Self {
+        assert_eq!(self.code, Some(exit::MEASURED.into()), "{:?}\n{}", self.events.last(), self.said);
+        assert!(matches!(self.events.last(), Some(Event::Done(_))), "{:?}", self.events.last());
+        self
+    }
+
+    fn facts(&self) -> &Facts {
+        self.events.iter().find_map(|e| if let Event::Facts(facts) = e { Some(facts) } else { None }).unwrap()
+    }
+
+    fn late(&self) -> &Late {
+        self.events.iter().find_map(|e| if let Event::Late(late) = e { Some(late) } else { None }).unwrap()
+    }
+
+    fn visited(&self) -> Vec<&Visited> {
+        self.events.iter().filter_map(|e| if let Event::Visited(visited) = e { Some(visited) } else { None }).collect()
+    }
+
+    fn traces(&self) -> Vec<&Trace> {
+        self.events.iter().filter_map(|e| if let Event::Trace(trace) = e { Some(trace) } else { None }).collect()
+    }
+
+    /// Batches of `kernel`, all sizes and visits.
+    fn batches(&self, kernel: Kernel) -> Vec<u64> {
+        let of = |event: &Event| match event {
+            Event::Measurement(m) if m.kernel == kernel => m.ns.clone(),
+            _ => Vec::new(),
+        };
+        self.events.iter().flat_map(of).collect()
+    }
+}
+
+/// One small size of every kernel.
+fn every_kernel() -> Vec<String> {
+    let cell = |kernel: Kernel| match kernel.row().sizes {
+        Sizes::Nothing => format!("{kernel}@0"),
+        Sizes::Any | Sizes::Positive | Sizes::Doubles => format!("{kernel}@1Ki"),
+    };
+    Kernel::ALL.into_iter().flat_map(|kernel| ["--size".to_owned(), cell(kernel)]).collect()
+}
+
+/// Whether the machine has a CPU for each of `ranks`, so that they need not be allowed to share.
+fn roomy(ranks: u32) -> bool {
+    std::thread::available_parallelism().is_ok_and(|cores| cores.get() >= ranks as usize)
+}
+
+#[test]
+#[ignore = "needs mpirun and bench-app (scripts/test)"]
+fn every_kernel_is_measured_in_every_visit_and_traced_once() {
+    let args = every_kernel();
+    let args: Vec<&str> = args.iter().map(String::as_str).chain(["--rounds", "2", "--visit-ms", "2"]).collect();
+    let launch = launch(2, &[], &args).measured();
+    assert_eq!(launch.visited().len(), 2 * Kernel::ALL.len());
+    for kernel in Kernel::ALL {
+        let batches = launch.batches(kernel);
+        assert!(batches.len() >= 6 && batches.iter().all(|ns| *ns > 0), "{kernel}: {batches:?}");
+        let traces: Vec<_> = launch.traces().into_iter().filter(|trace| trace.kernel == kernel).collect();
+        assert_eq!(traces.len(), 1, "{kernel}");
+        let Trace { p50, p90, p99, p999, max, .. } = *traces[0];
+        assert!(0 < p50 && p50 <= p90 && p90 <= p99 && p99 <= p999 && p999 <= max, "{:?}", traces[0]);
+    }
+    for visited in launch.visited() {
+        let together = visited.kernel.row().ranks == Ranks::All;
+        assert_eq!(visited.sync != Sync::Batch, together, "{visited:?}");
+        assert_eq!(visited.made > 0, together, "{visited:?}");
+        assert!(visited.late <= visited.made, "{visited:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs mpirun and bench-app (scripts/test)"]
+fn two_ranks_of_a_node_know_each_other() {
+    let launch = launch(2, &[], &["--size", "latency@8", "--rounds", "1"]).measured();
+    let facts = launch.facts();
+    assert_eq!((facts.ranks, facts.nodes, facts.omitted), (2, 1, 0));
+    assert_eq!(facts.oversubscribed, !roomy(2));
+    assert!(facts.first.node != 0 && facts.first.user_ns != 0 && facts.first.shm_total > 0, "{facts:?}");
+    assert!(facts.differing.iter().all(|rank| rank.node == facts.first.node), "{facts:?}");
+    let boots: BTreeSet<_> = launch
+        .events
+        .iter()
+        .filter_map(|e| if let Event::Boot(boot) = e { boot.launcher_rank } else { None })
+        .collect();
+    assert_eq!(boots, BTreeSet::from([0, 1]));
+    // Without containers nothing hides the two from each other but Yama, and that is lifted at the end.
+    assert_eq!(launch.late().read_allowed, ReadPeer::Ok, "{facts:?}");
+    let variables = &launch.late().variables;
+    assert!(variables.keys().any(|name| name.contains("eager") || name.contains("EAGER")), "{variables:?}");
+    if roomy(2) {
+        assert_eq!(launch.late().no_canary, None);
+        assert!(launch.visited()[0].canary.is_some());
+    }
+}
+
+#[test]
+#[ignore = "needs mpirun and bench-app (scripts/test)"]
+fn what_carries_messages_is_seen_in_the_counters() {
+    let args = ["--size", "latency@8:20", "--rounds", "1", "--visit-ms", "1"];
+    let carrier = |options: &[&str]| launch(2, options, &args).measured().late().traffic.unwrap().carrier();
+    assert_eq!(carrier(&[]), "memory");
+    assert_eq!(carrier(&["--mca", "btl", "self,tcp", "--mca", "pml", "ob1"]), "network");
+}
+
+#[test]
+#[ignore = "needs mpirun and bench-app (scripts/test)"]
+fn an_odd_world_measures_all_it_can_and_says_that_it_is_crowded() {
+    let args = every_kernel();
+    let args: Vec<&str> = args.iter().map(String::as_str).chain(["--rounds", "1", "--visit-ms", "1"]).collect();
+    let launch = launch(5, &["--oversubscribe"], &args).measured();
+    assert_eq!((launch.facts().ranks, launch.facts().oversubscribed), (5, !roomy(5)));
+    assert_eq!(launch.visited().len(), Kernel::ALL.len());
+    if !roomy(5) {
+        // Ranks that share a core cannot all spin until a moment.
+        let all = launch.visited().into_iter().filter(|visited| visited.kernel.row().ranks == Ranks::All);
+        assert!(all.into_iter().all(|visited| visited.sync == Sync::Barrier));
+    }
+}
+
+#[test]
+#[ignore = "needs mpirun and bench-app (scripts/test)"]
+fn rotating_buffers_pass_the_same_checks_and_say_how_large_they_are() {
+    let args = ["--size", "64Ki", "--buffers", "rotating", "--rounds", "1", "--visit-ms", "2"];
+    let launch = launch(2, &[], &args).measured();
+    let (set, cache) = (launch.late().rotating.unwrap(), launch.late().last_level_cache.unwrap_or(0));
+    assert!(2 * set >= cache, "the sets of two ranks, {set} bytes each, and a cache of {cache}");
+    assert_eq!(launch.visited().len(), 3);
+}
+
+#[test]
+#[ignore = "needs mpirun and bench-app (scripts/test)"]
+fn a_lone_rank_says_so_and_measures_nothing() {
+    let launch = launch(1, &[], &["--size", "8"]);
+    assert_eq!(launch.code, Some(exit::SINGLETON.into()), "{}", launch.said);
+    let worlds: Vec<_> = launch
+        .events
+        .iter()
+        .filter_map(|e| if let Event::Hello(hello) = e { Some(hello.world) } else { None })
+        .collect();
+    assert_eq!(worlds, [1]);
+    assert!(launch.visited().is_empty());
+}
+
+/// Processes that run bench-app, by their command line.
+fn alive() -> Vec<String> {
+    let app = variable("SIFBENCH_TEST_APP");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let runs = |path: &Path| {
+        let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+        let own = line.split(|byte| *byte == 0).next().is_some_and(|program| program == app.as_bytes());
+        own.then(|| path.file_name().unwrap().to_string_lossy().into_owned())
+    };
+    processes.filter_map(|path| runs(&path)).collect()
+}
+
+#[test]
+#[ignore = "needs mpirun and bench-app (scripts/test)"]
+fn where_one_rank_dies_no_other_is_left_spinning() {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let args = ["--size", "latency@8", "--rounds", "1000", "--visit-ms", "100"];
+    let mut launch = mpirun(2, &[], &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while alive().len() < 2 {
+        assert!(start.elapsed() < PATIENCE, "two ranks never ran");
+        sleep(Duration::from_millis(50));
+    }
+    sleep(Duration::from_millis(1500));
+    let killed = Command::new("kill").args(["-s", "KILL", &alive()[1]]).status().unwrap();
+    assert!(killed.success());
+    let code = loop {
+        if let Some(status) = launch.try_wait().unwrap() {
+            break status.code();
+        }
+        assert!(start.elapsed() < PATIENCE, "mpirun waits for a rank that is dead");
+        sleep(Duration::from_millis(50));
+    };
+    assert_ne!(code, Some(0));
+    sleep(Duration::from_millis(500));
+    assert_eq!(alive(), Vec::<String>::new());
+}
