@@ -315,8 +315,9 @@ fn ratio(medians: &[LaunchFigure], baseline: &[LaunchFigure]) -> Option<Ratio> {
     let partner = |launch: &LaunchFigure| baseline.iter().find(|other| other.block == launch.block);
     let pairs: Vec<(f64, f64)> =
         medians.iter().filter_map(|launch| Some((launch.median, partner(launch)?.median))).collect();
-    let (estimate, k) = stats::ratio_estimate(&pairs)?;
-    let interval = stats::ratio(&pairs, LEVEL);
+    let evidence = stats::paired(&stats::log_ratios(&pairs))?;
+    let interval = evidence.interval(LEVEL).map(|interval| interval.rescaled(f64::exp));
+    let (estimate, k) = (evidence.estimate().exp(), evidence.k());
     Some(Ratio { estimate, k, verdict: Verdict::of(interval.as_ref()), interval })
 }
 

@@ -1,16 +1,12 @@
 //! The sign test inverted: an interval of the median whatever the distribution.
 
-use super::{Interval, Method, cut, quantile_of_sorted, sorted, tail};
+use super::{Evidence, Interval, Method};
 
 /// The median with its exact interval, a pair of order statistics; none where the sample is too small for `level`.
 #[must_use]
 pub fn median_interval(values: &[f64], level: f64) -> Option<Interval> {
     let k = values.len();
-    let (cut, missed) = cut(coin_tosses(k).into_iter(), tail(level))?;
-    let ordered = sorted(values);
-    let estimate = quantile_of_sorted(&ordered, 0.5)?;
-    let (lo, hi) = (ordered[cut], ordered[k - 1 - cut]);
-    Some(Interval { estimate, lo, hi, level, achieved: 1.0 - 2.0 * missed, k, method: Method::OrderStatistics })
+    Evidence::new(values, coin_tosses(k), k, Method::OrderStatistics)?.interval(level)
 }
 
 /// P(0 heads), P(1 head), .. of `k` tosses.
