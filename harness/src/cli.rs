@@ -67,7 +67,7 @@ pub struct CampaignArgs {
     /// Ranks of every launch
     #[arg(long)]
     ranks: Option<NonZeroU32>,
-    /// Analysed blocks; six are the fewest that can show a difference
+    /// Analysed blocks, or the most of them where the campaign stops on precision
     #[arg(long)]
     blocks: Option<u32>,
     /// Seed of every random order

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod command;
 pub mod compose;
 pub mod config;
+pub mod decision;
 pub mod id;
 pub mod image;
 pub mod mpi;

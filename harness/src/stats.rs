@@ -1,13 +1,13 @@
 //! Statistics over launches: pure functions of slices of numbers, exact and free of assumptions about distributions.
 //!
-//! The launch is the unit: what goes in is one number a launch, or one a pair of launches. Intervals are exact for small
-//! samples and absent where a sample is too small for the level asked for; there is no approximation to fall back on.
+//! The launch is the unit: what goes in is one number a launch, or one a pair of launches. What decides is exact for small
+//! samples and absent where a sample is too small for the level asked for; there is no approximation to fall back on. The
+//! bootstrap describes absolute values and decides nothing.
 
 mod bootstrap;
-mod decision;
 mod evidence;
 mod holm;
-mod order;
+mod judgement;
 mod rank_sum;
 mod share;
 mod signed_rank;
@@ -15,10 +15,9 @@ mod signed_rank;
 use serde::{Deserialize, Serialize};
 
 pub use bootstrap::bootstrap_median;
-pub use decision::{ALPHA, Decision, Judgement, Margin, Side, judge};
 pub use evidence::Evidence;
 pub use holm::holm;
-pub use order::median_interval;
+pub use judgement::{ALPHA, Finding, Judgement, Margin, Side, judge};
 pub use rank_sum::unpaired;
 pub use share::Share;
 pub use signed_rank::{hodges_lehmann, log_ratios, paired, signed_rank};
@@ -64,8 +63,6 @@ pub enum Method {
     SignedRank,
     /// Hodges-Lehmann shift with the inverted exact Mann-Whitney test.
     RankSum,
-    /// Median with the inverted exact sign test: a pair of order statistics.
-    OrderStatistics,
     /// Median with expanded percentiles of a bootstrap over launches: for absolute values, never for decisions.
     Bootstrap,
 }
@@ -77,7 +74,6 @@ impl Method {
         match self {
             Method::SignedRank => "Hodges-Lehmann estimate, exact Wilcoxon signed-rank interval",
             Method::RankSum => "Hodges-Lehmann shift, exact Mann-Whitney (Moses) interval",
-            Method::OrderStatistics => "median, exact order-statistic (sign test) interval",
             Method::Bootstrap => "median, expanded percentile bootstrap over launches",
         }
     }
@@ -88,7 +84,7 @@ impl Method {
     #[must_use]
     pub fn fewest(self, p: f64) -> usize {
         let step = |k: f64| match self {
-            Method::SignedRank | Method::OrderStatistics | Method::Bootstrap => 0.5,
+            Method::SignedRank | Method::Bootstrap => 0.5,
             Method::RankSum => k / (2.0 * (2.0 * k - 1.0)),
         };
         let smallest = (1..).scan(2.0, |smallest, k| {
@@ -99,7 +95,7 @@ impl Method {
     }
 }
 
-/// The smallest sample of paired or single values for which an exact interval exists at `level`: 6 for 95 %.
+/// The smallest sample of paired values for which an interval exists at `level`: 6 for 95 %.
 #[must_use]
 pub fn smallest_sample(level: f64) -> usize {
     Method::SignedRank.fewest(1.0 - level)

@@ -9,6 +9,8 @@ use anstyle::{AnsiColor, Effects};
 use bench_app::{Bytes, Kernel};
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::stats::Side;
+
 use super::{CaseReport, CellStatus, Cost, Figure, Ratio, Report, Role, Verdict, units, units::Unit, words};
 
 /// Widest line.
@@ -169,13 +171,13 @@ impl Page {
     }
 
     fn key(&mut self, report: &Report) {
-        let percent = report.level * 100.0;
+        let (level, percent, family) = (report.level * 100.0, report.margin.percent(), report.family);
         self.line(&[]);
         self.paragraph(&format!(
             "First column: median of the launches' medians. Others: time over the baseline's time, so above 1 is slower, \
-             for bandwidth too. Below each its {percent} % interval. slow, fast: the interval excludes 1; = no difference \
-             shown; ? undecided, fewer than {} launches.",
-            report.launches_needed
+             for bandwidth too. Below each its {level} % interval. Decided in a family of {family} comparisons: slow, fast: \
+             by more than {percent} %; = the same within {percent} %; ~ different, by less; ? undecided; >? slower, <? \
+             faster, by {percent} % or not is open; n/c not comparable."
         ));
         for (note, number) in std::mem::take(&mut self.footnotes).iter().zip(1..) {
             self.entry(&format!("[{number}]"), note, 4);
@@ -268,11 +270,15 @@ impl Page {
 }
 
 fn relative(ratio: &Ratio) -> [Cell; 2] {
-    let (word, tone) = match ratio.verdict {
-        Verdict::Slower => ("slow", Tone::Slower),
-        Verdict::Faster => ("fast", Tone::Faster),
-        Verdict::NoDifferenceShown => ("=", Tone::Plain),
-        Verdict::Undecided => ("?", Tone::Plain),
+    let (word, tone) = match (ratio.verdict, ratio.shown) {
+        (Verdict::Slower, _) => ("slow", Tone::Slower),
+        (Verdict::Faster, _) => ("fast", Tone::Faster),
+        (Verdict::Equivalent, _) => ("=", Tone::Plain),
+        (Verdict::BelowMargin, _) => ("~", Tone::Plain),
+        (Verdict::Undecided, None) => ("?", Tone::Plain),
+        (Verdict::Undecided, Some(Side::Above)) => (">?", Tone::Slower),
+        (Verdict::Undecided, Some(Side::Below)) => ("<?", Tone::Faster),
+        (Verdict::NotComparable, _) => ("n/c", Tone::Failed),
     };
     let below = match &ratio.interval {
         Some(interval) => format!("{}-{}", units::digits(interval.lo), units::digits(interval.hi)),

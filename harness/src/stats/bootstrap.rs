@@ -15,7 +15,7 @@ use super::{Interval, Method, median, quantile_of_sorted, smallest_sample, sorte
 /// Samples drawn.
 const RESAMPLES: usize = 1000;
 
-/// The median of launches with its interval; none where they are so few that an exact interval would not exist either.
+/// The median of launches with its interval; none where they are so few that paired ones would not have any either.
 /// The same `seed` gives the same interval.
 #[must_use]
 pub fn bootstrap_median(launches: &[f64], level: f64, seed: u64) -> Option<Interval> {

@@ -1,7 +1,7 @@
 //! An exact rank test, inverted: the one shape behind every estimate, interval and p value that decides something.
 //!
-//! Each of the tests counts ordered *candidates* for the effect (Walsh averages, differences of two launches, the values
-//! themselves): its statistic is how many of them lie below a value, and its distribution without effect is known exactly.
+//! Each of the tests counts ordered *candidates* for the effect (means of two pairs' differences, differences of two launches):
+//! its statistic is how many of them lie below a value, and its distribution without effect is known exactly.
 //! From both follow the estimate (the middle candidate), the interval (the candidates that are not cut off) and p, which
 //! agree with each other by construction: p <= 5 % where the 95 % interval excludes the value, and only there.
 //!

@@ -67,7 +67,7 @@ pub enum Side {
 
 /// Where an effect lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum Finding {
     /// Beyond the margin, on this side.
     Beyond(Side),
     /// Within the margins.
@@ -92,31 +92,31 @@ pub struct Judgement {
     pub adjusted_p: f64,
     /// The side on which a difference is shown, of whatever size.
     pub shown: Option<Side>,
-    /// What follows for the margin.
-    pub decision: Decision,
+    /// Where the effect lies.
+    pub finding: Finding,
 }
 
 /// Decides about every member of a family, in its order.
 #[must_use]
-pub fn judge(family: &[Evidence], margin: Margin) -> Vec<Judgement> {
-    let ps: Vec<f64> = family.iter().map(Evidence::p).collect();
+pub fn judge(family: &[&Evidence], margin: Margin) -> Vec<Judgement> {
+    let ps: Vec<f64> = family.iter().map(|evidence| evidence.p()).collect();
     let adjusted = holm(&ps);
-    let judgement = |((evidence, p), adjusted_p): ((&Evidence, f64), f64)| {
+    let judgement = |((evidence, p), adjusted_p): ((&&Evidence, f64), f64)| {
         let side = if evidence.estimate() < 0.0 { Side::Below } else { Side::Above };
         let shown = (adjusted_p <= ALPHA).then_some(side);
-        let decision = decide(evidence, shown, margin, family.len());
-        Judgement { p, adjusted_p, shown, decision }
+        let finding = decide(evidence, shown, margin, family.len());
+        Judgement { p, adjusted_p, shown, finding }
     };
     family.iter().zip(ps).zip(adjusted).map(judgement).collect()
 }
 
-fn decide(evidence: &Evidence, shown: Option<Side>, margin: Margin, family: usize) -> Decision {
+fn decide(evidence: &Evidence, shown: Option<Side>, margin: Margin, family: usize) -> Finding {
     let wide = evidence.interval(1.0 - ALPHA);
     let beyond = wide.filter(|interval| interval.lo > margin.log() || interval.hi < -margin.log());
     match (shown, beyond) {
-        (Some(side), Some(_)) => Decision::Beyond(side),
-        _ if evidence.p_beyond(margin.log()) <= ALPHA => Decision::Within,
-        _ => Decision::Open { more: more(evidence, margin, family) },
+        (Some(side), Some(_)) => Finding::Beyond(side),
+        _ if evidence.p_beyond(margin.log()) <= ALPHA => Finding::Within,
+        _ => Finding::Open { more: more(evidence, margin, family) },
     }
 }
 
