@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
         let batches = stats::sorted(&batches);
         let time = Time {
             median: stats::median(&values)?,
-            interval: stats::bootstrap_median(&values, LEVEL, self.design.seed),
+            interval: stats::bootstrap_median(&values, LEVEL),
             k: values.len(),
             p10: stats::quantile_of_sorted(&batches, 0.1)?,
             p90: stats::quantile_of_sorted(&batches, 0.9)?,

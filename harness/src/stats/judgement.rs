@@ -19,6 +19,9 @@ const OUT_OF_REACH: f64 = 10_000.0;
 pub struct Margin(f64);
 
 impl Margin {
+    /// What is usual, and the default.
+    pub const FIVE_PERCENT: Self = Self(0.05);
+
     /// On the scale of logarithms, where it is the same in both directions.
     #[must_use]
     pub fn log(self) -> f64 {
@@ -35,7 +38,7 @@ impl Margin {
 
 impl Default for Margin {
     fn default() -> Self {
-        Self(0.05)
+        Self::FIVE_PERCENT
     }
 }
 

@@ -1,9 +1,11 @@
 //! How often something happens, from how often it did.
 
+use std::ops::AddAssign;
+
 use serde::{Deserialize, Serialize};
 
 /// So many of so many independent trials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     /// Trials in which it happened.
     pub count: usize,
@@ -12,6 +14,12 @@ pub struct Share {
 }
 
 impl Share {
+    /// One trial.
+    #[must_use]
+    pub const fn once(happened: bool) -> Self {
+        Self { count: happened as usize, of: 1 }
+    }
+
     /// As a fraction; none of no trials.
     #[must_use]
     pub fn rate(self) -> Option<f64> {
@@ -36,6 +44,13 @@ impl Share {
     }
 }
 
+impl AddAssign for Share {
+    fn add_assign(&mut self, other: Self) {
+        self.count += other.count;
+        self.of += other.of;
+    }
+}
+
 /// Where `holds`, true at 0 and false at 1, ends.
 fn bisect(holds: impl Fn(f64) -> bool) -> f64 {
     let (mut inside, mut outside) = (0.0, 1.0);
@@ -52,7 +67,7 @@ fn bisect(holds: impl Fn(f64) -> bool) -> f64 {
 }
 
 /// P(X <= count) of a binomial X; in logarithms, which do not underflow.
-fn at_most(count: usize, of: usize, p: f64) -> f64 {
+pub(super) fn at_most(count: usize, of: usize, p: f64) -> f64 {
     let odds = (p / (1.0 - p)).ln();
     let mut term = of as f64 * (1.0 - p).ln();
     let mut sum = 0.0;

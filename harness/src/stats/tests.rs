@@ -141,7 +141,7 @@ fn small_samples_have_no_interval() {
         let values: Vec<f64> = (0..k).map(|i| f64::from(i) * 1.7).collect();
         let enough = values.len() >= 6;
         assert_eq!(signed_rank(&values, 0.95).is_some(), enough, "{k}");
-        assert_eq!(bootstrap_median(&values, 0.95, 1).is_some(), enough, "{k}");
+        assert_eq!(bootstrap_median(&values, 0.95).is_some(), enough, "{k}");
     }
     assert_eq!(median(&[]), None);
     assert_eq!(hodges_lehmann(&[]), None);
@@ -209,20 +209,10 @@ fn intervals_hold_the_truth_as_often_as_they_say() {
 
 #[test]
 fn the_bootstrap_of_a_median_holds_the_truth_about_as_often_as_it_says() {
-    for k in [6, 7, 15] {
-        let (seen, _) = coverage(400, k, std::f64::consts::LN_2, exponential, |x| bootstrap_median(x, 0.95, 1));
-        assert!((0.92..0.995).contains(&seen), "k = {k}: {seen}");
+    for k in [6, 7, 10, 15] {
+        let (seen, _) = coverage(2000, k, std::f64::consts::LN_2, exponential, |x| bootstrap_median(x, 0.95));
+        assert!((0.935..0.985).contains(&seen), "k = {k}: {seen}");
     }
-}
-
-#[test]
-fn the_bootstrap_depends_on_the_seed_alone() {
-    let launches: Vec<f64> = (0..20).map(|i| f64::from(i * i)).collect();
-    let with = |seed| bootstrap_median(&launches, 0.95, seed).unwrap();
-    assert_eq!(with(3), with(3));
-    assert_ne!(with(3), with(4));
-    assert_eq!(with(3).estimate, 90.5);
-    assert_eq!(bootstrap_median(&launches[..5], 0.95, 1), None);
 }
 
 #[test]
