@@ -1,5 +1,6 @@
 //! The command line: words and help. What the words do is in [`commands`].
 
+pub mod aa;
 pub mod commands;
 pub mod edge;
 mod progress;
@@ -46,6 +47,8 @@ enum Command {
     Run(RunArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
+    /// Test the method itself: how often it sees differences where there are none, and finds those there are
+    Aa(aa::AaArgs),
     /// Open MPIs of the host
     Mpi {
         #[command(subcommand)]
@@ -195,6 +198,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
+        Command::Aa(args) => aa::aa(&edge, args),
         Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
         Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),
         Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),

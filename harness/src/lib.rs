@@ -1,5 +1,6 @@
 //! The harness: everything behind the binary `sifbench`. ARCHITECTURE.md is the map.
 
+pub mod aa;
 pub mod app;
 pub mod cache;
 pub mod case;

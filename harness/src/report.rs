@@ -7,6 +7,7 @@ mod answer;
 mod fields;
 pub mod html;
 mod judge;
+pub(crate) mod layout;
 mod model;
 mod notes;
 pub mod table;

@@ -1,4 +1,5 @@
 //! A run that never happened: the real plan, followed by launches whose times and failures are drawn from a seed.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::PathBuf;
 
