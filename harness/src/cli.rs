@@ -2,6 +2,7 @@
 
 pub mod aa;
 pub mod commands;
+pub mod compare;
 pub mod edge;
 mod progress;
 
@@ -31,7 +32,8 @@ use crate::{
         sifbench image build 4.1.8          the image beside it\n  \
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
-        sifbench report                     tables, and an HTML page of the newest run\n\n\
+        sifbench report                     tables, and an HTML page of the newest run\n  \
+        sifbench compare results/a results/b     what changed from one run to another\n\n\
         Exit codes: 0 done, 1 failed, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
 )]
 pub struct Cli {
@@ -47,6 +49,8 @@ enum Command {
     Run(RunArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
+    /// Compare runs, or cases of a run: figures, ratios, verdicts, and an exit code to gate on
+    Compare(compare::CompareArgs),
     /// Test the method itself: how often it sees differences where there are none, and finds those there are
     Aa(aa::AaArgs),
     /// Open MPIs of the host
@@ -198,6 +202,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
+        Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
         Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
         Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),

@@ -7,6 +7,7 @@ pub mod case;
 pub mod catalogue;
 pub mod cli;
 pub mod command;
+pub mod compare;
 pub mod compose;
 pub mod config;
 pub mod decision;

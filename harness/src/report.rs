@@ -3,16 +3,16 @@
 //! [`model()`] derives it from what a run has stored; it does no I/O and reads no clock, so equal input gives an equal
 //! report. Renderers turn it into text for a terminal, one HTML page, or JSON.
 
-mod answer;
-mod fields;
+pub(crate) mod answer;
+pub(crate) mod fields;
 pub mod html;
-mod judge;
+pub(crate) mod judge;
 pub(crate) mod layout;
 mod model;
 mod notes;
 pub mod table;
-mod units;
-mod verdict;
+pub(crate) mod units;
+pub(crate) mod verdict;
 mod words;
 
 use std::collections::BTreeMap;
@@ -306,6 +306,17 @@ pub struct Failure {
     pub swept: Vec<String>,
 }
 
+impl CellReport {
+    /// The figure, where there is one.
+    #[must_use]
+    pub fn figure(&self) -> Option<&Figure> {
+        match &self.status {
+            CellStatus::Figure(figure) => Some(figure),
+            CellStatus::Ran | CellStatus::Failed { .. } => None,
+        }
+    }
+}
+
 impl CaseReport {
     /// The status of a cell, where the case has it.
     #[must_use]
@@ -321,10 +332,7 @@ impl CaseReport {
 
     /// The cells that hold figures.
     pub fn figures(&self) -> impl Iterator<Item = (&CellReport, &Figure)> {
-        self.cells.iter().filter_map(|cell| match &cell.status {
-            CellStatus::Figure(figure) => Some((cell, figure)),
-            CellStatus::Ran | CellStatus::Failed { .. } => None,
-        })
+        self.cells.iter().filter_map(|cell| Some((cell, cell.figure()?)))
     }
 }
 

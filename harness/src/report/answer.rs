@@ -2,7 +2,10 @@
 
 use bench_app::{Bytes, Kernel};
 
-use crate::{record::Outcome, stats::Side};
+use crate::{
+    record::Outcome,
+    stats::{Margin, Side},
+};
 
 use super::{CaseReport, CellReport, CellStatus, Figure, Ratio, Report, Role, Verdict, units};
 
@@ -43,40 +46,55 @@ fn absolute(case: &CaseReport) -> Vec<String> {
 }
 
 /// One compared figure.
-type Place<'a> = (&'a CellReport, &'a Ratio);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) kernel: Kernel,
+    pub(crate) bytes: Bytes,
+    pub(crate) ratio: &'a Ratio,
+}
 
-/// How the figures differ from the baseline's.
+/// How the figures of a case differ from the baseline's.
 fn relative(case: &CaseReport, report: &Report) -> Vec<String> {
-    let figures = case.figures().count();
-    let compared: Vec<Place<'_>> =
-        case.figures().filter_map(|(cell, figure)| Some((cell, figure.ratio.as_ref()?))).collect();
-    let total = compared.len();
-    let with = |wanted: &dyn Fn(&Ratio) -> bool| -> Vec<Place<'_>> {
-        compared.iter().filter(|(_, ratio)| wanted(ratio)).copied().collect()
-    };
+    let places = case.figures().filter_map(|(cell, figure)| {
+        Some(Place { kernel: cell.kernel, bytes: cell.bytes, ratio: figure.ratio.as_ref()? })
+    });
+    let places: Vec<Place<'_>> = places.collect();
     let baseline = report.baseline().map_or("the baseline", |baseline| baseline.name.as_str());
-    let percent = report.margin.percent();
+    let mut parts = differences(&places, baseline, report.margin);
+    let lonely = case.figures().count() - places.len();
+    if lonely > 0 {
+        parts.push(format!("no baseline to compare with in {lonely}"));
+    }
+    parts
+}
+
+/// How compared figures differ from those of `reference`, a part a verdict.
+pub(crate) fn differences(places: &[Place<'_>], reference: &str, margin: Margin) -> Vec<String> {
+    let (total, percent) = (places.len(), margin.percent());
+    let with = |wanted: &dyn Fn(&Ratio) -> bool| -> Vec<Place<'_>> {
+        places.iter().filter(|place| wanted(place.ratio)).copied().collect()
+    };
     let mut parts = Vec::new();
     for verdict in [Verdict::Slower, Verdict::Faster] {
-        let places = with(&|ratio| ratio.verdict == verdict);
-        if !places.is_empty() {
-            parts.push(format!("{} than {baseline}: {}", verdict.words(), times_as_long(&places, case)));
+        let those = with(&|ratio| ratio.verdict == verdict);
+        if !those.is_empty() {
+            parts.push(format!("{} than {reference}: {}", verdict.words(), times_as_long(&those, places)));
         }
     }
     for (side, word) in [(Side::Above, "slower"), (Side::Below, "faster")] {
-        let places = with(&|ratio| ratio.verdict == Verdict::Undecided && ratio.shown == Some(side));
-        if !places.is_empty() {
-            let (count, effort) = (places.len(), effort(&places));
+        let those = with(&|ratio| ratio.verdict == Verdict::Undecided && ratio.shown == Some(side));
+        if !those.is_empty() {
+            let (count, effort) = (those.len(), effort(&those));
             parts.push(format!("{word}, by {percent} % or not is open, in {count} of {total}{effort}"));
         }
     }
-    let below = with(&|ratio| ratio.verdict == Verdict::BelowMargin);
-    if !below.is_empty() {
-        parts.push(format!("different by less than {percent} % in {} of {total}", below.len()));
+    let below = with(&|ratio| ratio.verdict == Verdict::BelowMargin).len();
+    if below > 0 {
+        parts.push(format!("different by less than {percent} % in {below} of {total}"));
     }
     let same = with(&|ratio| ratio.verdict == Verdict::Equivalent).len();
     if same == total && total > 0 {
-        parts.push(format!("equivalent to {baseline} within {percent} % in all {total}"));
+        parts.push(format!("equivalent to {reference} within {percent} % in all {total}"));
     } else if same > 0 {
         parts.push(format!("equivalent in {same} of {total}"));
     }
@@ -85,38 +103,37 @@ fn relative(case: &CaseReport, report: &Report) -> Vec<String> {
         parts.push(format!("undecided in {} of {total}{}", open.len(), effort(&open)));
     }
     let barred = with(&|ratio| ratio.verdict == Verdict::NotComparable);
-    if let Some(field) = barred.iter().find_map(|(_, ratio)| ratio.differs) {
+    if let Some(field) = barred.iter().find_map(|place| place.ratio.differs) {
         parts.push(format!("not comparable in {} of {total}: {} differs", barred.len(), field.words()));
-    }
-    if figures > total {
-        parts.push(format!("no baseline to compare with in {}", figures - total));
     }
     parts
 }
 
 /// ` (about 3 to 40 more launches)`: what deciding them takes.
 fn effort(places: &[Place<'_>]) -> String {
-    let mut more: Vec<usize> = places.iter().filter_map(|(_, ratio)| ratio.more).collect();
+    let mut more: Vec<usize> = places.iter().filter_map(|place| place.ratio.more).collect();
     more.sort_unstable();
     match (more.first(), more.last()) {
         (Some(least), Some(most)) if least < most => format!(" (about {least} to {most} more launches)"),
+        (Some(1), _) => " (about 1 more launch)".to_owned(),
         (Some(least), _) => format!(" (about {least} more launches)"),
         (None, _) => String::new(),
     }
 }
 
 /// `1.90x at 1 MiB (latency), 1.87-1.92x at 1-4 MiB (bandwidth, allreduce)`: kernels with the same sizes stand together.
-fn times_as_long(places: &[Place<'_>], case: &CaseReport) -> String {
+fn times_as_long(places: &[Place<'_>], all: &[Place<'_>]) -> String {
+    let of = |places: &[Place<'_>], kernel: Kernel| -> Vec<Bytes> {
+        places.iter().filter(|place| place.kernel == kernel).map(|place| place.bytes).collect()
+    };
     let mut groups: Vec<(String, Vec<Kernel>, Vec<f64>)> = Vec::new();
     for kernel in Kernel::ALL {
-        let here: Vec<&Place<'_>> = places.iter().filter(|(cell, _)| cell.kernel == kernel).collect();
+        let here = of(places, kernel);
         if here.is_empty() {
             continue;
         }
-        let measured: Vec<Bytes> =
-            case.figures().filter(|(cell, _)| cell.kernel == kernel).map(|(cell, _)| cell.bytes).collect();
-        let sizes = runs(&measured, |bytes| here.iter().any(|(cell, _)| cell.bytes == bytes));
-        let estimates = here.iter().map(|(_, ratio)| ratio.estimate);
+        let sizes = runs(&of(all, kernel), |bytes| here.contains(&bytes));
+        let estimates = places.iter().filter(|place| place.kernel == kernel).map(|place| place.ratio.estimate);
         match groups.iter_mut().find(|(known, _, _)| *known == sizes) {
             Some((_, kernels, all)) => {
                 kernels.push(kernel);
@@ -125,8 +142,7 @@ fn times_as_long(places: &[Place<'_>], case: &CaseReport) -> String {
             None => groups.push((sizes, vec![kernel], estimates.collect())),
         }
     }
-    let measured = |kernel: &Kernel| case.figures().any(|(cell, _)| cell.kernel == *kernel);
-    let everywhere = Kernel::ALL.iter().filter(|kernel| measured(kernel)).count();
+    let everywhere = Kernel::ALL.into_iter().filter(|kernel| !of(all, *kernel).is_empty()).count();
     let words = |(sizes, kernels, estimates): (String, Vec<Kernel>, Vec<f64>)| {
         let names: Vec<&str> = kernels.iter().map(|kernel| kernel.name()).collect();
         let names = if names.len() == everywhere { String::new() } else { format!(" ({})", names.join(", ")) };

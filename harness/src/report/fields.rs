@@ -12,7 +12,7 @@ use crate::{
     id::MpiVersion,
 };
 
-use super::CaseReport;
+use super::{CaseReport, CellReport};
 
 /// A fact that forbids a verdict where it differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,6 +60,11 @@ pub(crate) fn confounder(a: &CaseReport, b: &CaseReport) -> Option<Field> {
         (Field::Isolation, a.mode == b.mode && set(&a.seen.isolation) != set(&b.seen.isolation)),
     ];
     differs.into_iter().find(|(_, differs)| *differs).map(|(field, _)| field)
+}
+
+/// K, where it differs between two cells.
+pub(crate) fn repetitions(a: &CellReport, b: &CellReport) -> Option<Field> {
+    (a.repetitions != b.repetitions).then_some(Field::Repetitions)
 }
 
 fn set<T: Ord>(seen: &[T]) -> BTreeSet<&T> {

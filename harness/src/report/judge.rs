@@ -7,8 +7,8 @@ use crate::stats::{self, Margin};
 
 use super::{
     CaseReport, CellReport, CellStatus, Figure, LaunchFigure, Role,
-    fields::{Field, confounder},
-    verdict::{Comparison, ratios},
+    fields::{confounder, repetitions},
+    verdict::{Contrast, ratios},
 };
 
 /// Gives every figure beside the baseline's its ratio; says how many comparisons make up the family of the compared.
@@ -16,7 +16,7 @@ pub(super) fn judge(cases: &mut [CaseReport], margin: Margin) -> usize {
     let Some(baseline) = cases.iter().find(|case| case.role == Role::Baseline).cloned() else { return 0 };
     let [_, family] = [Role::Twin, Role::Compared].map(|role| {
         let of_role = cases.iter().filter(|case| case.role == role);
-        let comparisons: Vec<Option<Comparison>> =
+        let comparisons: Vec<Option<Contrast>> =
             of_role.flat_map(|case| case.cells.iter().map(|cell| compare(case, cell, &baseline))).collect();
         let mut judged = ratios(comparisons.iter().flatten(), margin).into_iter();
         let cells = cases.iter_mut().filter(|case| case.role == role).flat_map(|case| &mut case.cells);
@@ -31,18 +31,10 @@ pub(super) fn judge(cases: &mut [CaseReport], margin: Margin) -> usize {
 }
 
 /// A cell against the baseline's, where both have figures with launches in common blocks.
-fn compare(case: &CaseReport, cell: &CellReport, baseline: &CaseReport) -> Option<Comparison> {
+fn compare(case: &CaseReport, cell: &CellReport, baseline: &CaseReport) -> Option<Contrast> {
     let other = baseline.cell(cell.kernel, cell.bytes)?;
-    let evidence = stats::paired(&log_ratios(figure(cell)?, figure(other)?))?;
-    let repetitions = (cell.repetitions != other.repetitions).then_some(Field::Repetitions);
-    Some(Comparison { evidence, differs: confounder(case, baseline).or(repetitions) })
-}
-
-fn figure(cell: &CellReport) -> Option<&Figure> {
-    match &cell.status {
-        CellStatus::Figure(figure) => Some(figure),
-        CellStatus::Ran | CellStatus::Failed { .. } => None,
-    }
+    let evidence = stats::paired(&log_ratios(cell.figure()?, other.figure()?))?;
+    Some(Contrast { evidence, differs: confounder(case, baseline).or(repetitions(cell, other)) })
 }
 
 /// The logarithms of one figure's launches over another's, paired by block.

@@ -87,8 +87,8 @@ impl Verdict {
 }
 
 impl Ratio {
-    fn new(comparison: &Comparison, judgement: Option<Judgement>) -> Self {
-        let Comparison { evidence, differs } = comparison;
+    fn new(contrast: &Contrast, judgement: Option<Judgement>) -> Self {
+        let Contrast { evidence, differs } = contrast;
         let shown = judgement.and_then(|judgement| judgement.shown);
         let (verdict, more) = match judgement.map(|judgement| judgement.finding) {
             None => (Verdict::NotComparable, None),
@@ -135,15 +135,16 @@ impl Ratio {
 
     fn effort(&self) -> String {
         match self.more {
+            Some(1) => " (about 1 more launch)".to_owned(),
             Some(more) => format!(" (about {more} more launches)"),
-            None => " (too near the margin for any number of launches)".to_owned(),
+            None => " (too near the margin)".to_owned(),
         }
     }
 }
 
 /// Two costs, compared on a logarithmic scale.
 #[derive(Debug, Clone)]
-pub(crate) struct Comparison {
+pub(crate) struct Contrast {
     /// What launches say about one over the other.
     pub(crate) evidence: Evidence,
     /// The fact, if any, that forbids a verdict.
@@ -152,13 +153,13 @@ pub(crate) struct Comparison {
 
 /// The ratios of a family of comparisons. One that must not be made decides nothing, so it does not make it harder for the
 /// others either.
-pub(crate) fn ratios<'a>(family: impl Iterator<Item = &'a Comparison> + Clone, margin: Margin) -> Vec<Ratio> {
-    let comparable = family.clone().filter(|comparison| comparison.differs.is_none());
-    let evidence: Vec<&Evidence> = comparable.map(|comparison| &comparison.evidence).collect();
+pub(crate) fn ratios<'a>(family: impl Iterator<Item = &'a Contrast> + Clone, margin: Margin) -> Vec<Ratio> {
+    let comparable = family.clone().filter(|contrast| contrast.differs.is_none());
+    let evidence: Vec<&Evidence> = comparable.map(|contrast| &contrast.evidence).collect();
     let mut judged = stats::judge(&evidence, margin).into_iter();
-    let ratio = |comparison: &Comparison| {
-        let judgement = if comparison.differs.is_none() { judged.next() } else { None };
-        Ratio::new(comparison, judgement)
+    let ratio = |contrast: &Contrast| {
+        let judgement = if contrast.differs.is_none() { judged.next() } else { None };
+        Ratio::new(contrast, judgement)
     };
     family.map(ratio).collect()
 }
