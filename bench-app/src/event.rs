@@ -6,10 +6,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{Bytes, Kernel};
+use crate::{bytes::Bytes, canary::BATCHES, kernel::Kernel};
+
+pub use crate::{
+    boot::{Boot, Namespace},
+    facts::{Facts, Late, MoreFacts, RankFacts, ReadPeer, Traffic},
+    stationarity::Settled,
+    tails::Trace,
+};
 
 /// Version of this contract. bench-app states it in [`Boot`] and [`Hello`]; the harness refuses another.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// Longest frame, newline included: what pipes pass on unbroken.
 pub const FRAME_MAX: usize = 4096;
 /// Batches in one [`Measurement`] frame: 20 digits each still fit.
@@ -27,29 +34,24 @@ pub enum Event {
     Hello(Hello),
     /// What the ranks found around them.
     Facts(Facts),
+    /// Ranks that found no room in the first frame of facts.
+    MoreFacts(MoreFacts),
     /// A visit begins: a hang is then known by its kernel and size.
     Begin(Begin),
     /// Batches of a visit that has ended.
     Measurement(Measurement),
+    /// How single repetitions of a cell are distributed, once a launch.
+    Trace(Trace),
+    /// A visit has ended: how it was made.
+    Visited(Visited),
     /// A payload arrived changed; nothing measured afterwards would mean anything.
     WrongData(WrongData),
     /// An MPI call failed; bench-app then aborts its world.
     Failed(Failed),
+    /// What is found out after everything was measured.
+    Late(Late),
     /// All was measured and said.
     Done(Done),
-}
-
-/// A rank that has not called `MPI_Init` yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Boot {
-    /// [`PROTOCOL`] of the binary.
-    pub protocol: u32,
-    /// Rank according to the launcher's environment, where it says.
-    pub launcher_rank: Option<u32>,
-    /// World size according to the launcher's environment, where it says.
-    pub launcher_size: Option<u32>,
-    /// Process id as the rank sees it.
-    pub pid: u32,
 }
 
 /// A world that has formed.
@@ -67,38 +69,6 @@ pub struct Hello {
     pub library: String,
     /// Duration of `MPI_Init` on this rank, ns.
     pub init_ns: u64,
-}
-
-/// One rank's surroundings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RankFacts {
-    /// Rank in `MPI_COMM_WORLD`.
-    pub rank: u32,
-    /// Host name.
-    pub host: String,
-    /// Process id as the rank sees it.
-    pub pid: u32,
-    /// Inode of `/proc/self/ns/user`.
-    pub user_ns: u64,
-    /// Inode of `/proc/self/ns/ipc`.
-    pub ipc_ns: u64,
-    /// Device number of `/dev/shm`: equal on ranks that can share memory there.
-    pub shm_dev: u64,
-    /// CPUs the rank may run on (`Cpus_allowed_list`), for instance `0-1`.
-    pub cpus: String,
-}
-
-/// The facts of all ranks: rank 0's, and those of the ranks that differ from it in more than rank and pid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
-    /// Ranks in the world.
-    pub ranks: u32,
-    /// Rank 0.
-    pub first: RankFacts,
-    /// Ranks that differ from rank 0, by rank, as many as a frame holds.
-    pub differing: Vec<RankFacts>,
-    /// Ranks that differ and found no room in the frame.
-    pub omitted: u32,
 }
 
 /// The visit that begins now.
@@ -129,6 +99,41 @@ pub struct Measurement {
     pub first: u32,
     /// Duration of each batch, ns, in time order.
     pub ns: Vec<u64>,
+}
+
+/// How the ranks of a visit began together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sync {
+    /// After a barrier a batch, whose repetitions follow each other.
+    Batch,
+    /// Each repetition at a moment said ahead, on the clock of their one node.
+    RoundTime,
+    /// Each repetition after a barrier of messages.
+    Barrier,
+}
+
+/// A visit, beside its batches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Visited {
+    /// What was measured.
+    pub kernel: Kernel,
+    /// The message size.
+    pub bytes: Bytes,
+    /// Visit of this cell, from 0.
+    pub visit: u32,
+    /// Whether its batches came out alike from first to last.
+    pub settled: Settled,
+    /// How its repetitions began.
+    pub sync: Sync,
+    /// Repetitions begun together, each by itself; 0 where a batch begins together.
+    pub made: u32,
+    /// Those among them in which a rank was late: they are in no batch.
+    pub late: u32,
+    /// Batches of the canary before and after, ns for [`ROUND_TRIPS`](crate::canary::ROUND_TRIPS) each.
+    pub canary: Option<[[u64; BATCHES]; 2]>,
+    /// Time of copying as many bytes within rank 0's memory, ns; none for small ones.
+    pub copy_ns: Option<f64>,
 }
 
 /// The first byte that was not what had been sent.
@@ -220,11 +225,12 @@ mod tests {
     use super::*;
 
     fn events() -> impl Strategy<Value = Event> {
-        let measurement = (0..3_usize, any::<u32>(), proptest::collection::vec(any::<u64>(), 0..=BATCHES_PER_FRAME))
-            .prop_map(|(kernel, visit, ns)| {
-                let (kernel, bytes) = (Kernel::ALL[kernel], Bytes(u64::from(visit)));
-                Event::Measurement(Measurement { kernel, bytes, visit, k: visit, discarded: 2, first: 0, ns })
-            });
+        let measurement =
+            (0..Kernel::ALL.len(), any::<u32>(), proptest::collection::vec(any::<u64>(), 0..=BATCHES_PER_FRAME))
+                .prop_map(|(kernel, visit, ns)| {
+                    let (kernel, bytes) = (Kernel::ALL[kernel], Bytes(u64::from(visit)));
+                    Event::Measurement(Measurement { kernel, bytes, visit, k: visit, discarded: 2, first: 0, ns })
+                });
         let hello = ("\\PC{0,200}", any::<u32>(), any::<u64>()).prop_map(|(library, world, init_ns)| {
             let (version, launcher_size) = ("0.1.0".into(), Some(world));
             Event::Hello(Hello { protocol: PROTOCOL, version, world, launcher_size, library, init_ns })

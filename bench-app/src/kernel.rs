@@ -1,65 +1,235 @@
-//! Kernels and message sizes: the two words every table, plot and command line is made of.
+//! Kernels: one row each, holding all that the harness, the command line and the tables have to know of it.
+//!
+//! A further kernel is a row here and a file (or a type in its family's file) under `src/kernels/`, which the compiler
+//! then asks for.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// One measured communication pattern. Adding one: a variant, a row in [`Kernel::ALL`], a file in `src/kernels/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kernel {
-    /// Ping-pong between ranks 0 and 1. A batch is K round trips; latency is the batch divided by 2K (half round trip).
-    Latency,
-    /// A window of 64 messages from rank 0 to rank 1, then one empty reply. A batch is K windows.
-    Bandwidth,
-    /// `MPI_Allreduce` of f64 sums over all ranks. A batch is K calls; its time is that of the slowest rank.
-    Allreduce,
-}
+use crate::bytes::Bytes;
 
-/// Messages in flight per window of [`Kernel::Bandwidth`], as in the OSU benchmarks.
+/// Messages in flight per window, as in the OSU benchmarks.
 pub const WINDOW: usize = 64;
 
+/// What is known of a kernel before it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The word used in campaigns, CSV files and on command lines.
+    pub name: &'static str,
+    /// What its figure is, in a table's words.
+    pub summary: &'static str,
+    /// Who takes part.
+    pub ranks: Ranks,
+    /// Which message sizes it can run.
+    pub sizes: Sizes,
+    /// Operations in one repetition: a repetition's time divided by this is the figure.
+    pub operations: u32,
+    /// What people read off the figure.
+    pub reading: Reading,
+    /// How the default K is found.
+    pub batch: Batch,
+}
+
+/// Who takes part in a kernel. At least two ranks do, whatever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ranks {
+    /// Ranks 0 and 1; rank 0 times a batch of K repetitions.
+    Pair,
+    /// Rank i and rank i + n/2, for all i below n/2; a batch of K repetitions lasts as long as the slowest pair's.
+    Pairs,
+    /// All. Repetitions begin together and are timed one by one; each lasts as long as its slowest rank.
+    All,
+}
+
+/// The message sizes of a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sizes {
+    /// Any, empty messages included.
+    Any,
+    /// Any but 0: an empty message has no rate, or does not communicate.
+    Positive,
+    /// Whole f64, at least one.
+    Doubles,
+    /// 0: there is no message.
+    Nothing,
+}
+
+/// What people read off a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The time itself: less is better.
+    Time,
+    /// Bytes per second, derived from it: more is better.
+    Rate,
+}
+
+/// The default K of a size is `budget / (bytes + overhead)`, at least 1 and at most `most`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    budget: u64,
+    overhead: u64,
+    most: u64,
+}
+
+macro_rules! kernels {
+    ($($(#[$doc:meta])* $kernel:ident { $($row:tt)* })*) => {
+        /// One measured communication pattern.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Kernel {
+            $($(#[$doc])* $kernel,)*
+        }
+
+        impl Kernel {
+            /// Every kernel, in the order of tables and reports.
+            pub const ALL: [Kernel; [$(stringify!($kernel)),*].len()] = [$(Kernel::$kernel),*];
+
+            /// What is known of it.
+            #[must_use]
+            pub const fn row(self) -> &'static Row {
+                match self {
+                    $(Kernel::$kernel => &Row { $($row)* },)*
+                }
+            }
+        }
+    };
+}
+
+// Budgets: a batch of a pair lasts 50 us or more on shared memory (0.14 us for 8 bytes one way) without one batch of the
+// largest messages being longer than a visit. Collectives are timed one by one, so that a batch need not be long.
+kernels! {
+    /// Ping-pong. A repetition is a round trip; latency is half of it.
+    Latency {
+        name: "latency",
+        summary: "half round trip of one message",
+        ranks: Ranks::Pair,
+        sizes: Sizes::Any,
+        operations: 2,
+        reading: Reading::Time,
+        batch: Batch { budget: 512 << 10, overhead: 2048, most: 200 },
+    }
+    /// A window of messages from rank 0 to rank 1, then one empty reply.
+    Bandwidth {
+        name: "bandwidth",
+        summary: "64 messages in flight, one way",
+        ranks: Ranks::Pair,
+        sizes: Sizes::Positive,
+        operations: WINDOW as u32,
+        reading: Reading::Rate,
+        batch: Batch { budget: 128 << 10, overhead: 8192, most: 15 },
+    }
+    /// A window of messages in each direction at once, then an empty message each way. The rate counts both directions.
+    Bibw {
+        name: "bibw",
+        summary: "64 messages in flight each way, both ways together",
+        ranks: Ranks::Pair,
+        sizes: Sizes::Positive,
+        operations: 2 * WINDOW as u32,
+        reading: Reading::Rate,
+        batch: Batch { budget: 64 << 10, overhead: 4096, most: 8 },
+    }
+    /// The bandwidth test between all pairs at once. The rate is that of the slowest pair; all together move n/2 times as
+    /// much, and the number of messages per second is the inverse of the time.
+    Mbw {
+        name: "mbw",
+        summary: "64 messages in flight in all pairs at once, the slowest pair's",
+        ranks: Ranks::Pairs,
+        sizes: Sizes::Positive,
+        operations: WINDOW as u32,
+        reading: Reading::Rate,
+        batch: Batch { budget: 128 << 10, overhead: 8192, most: 15 },
+    }
+    /// `MPI_Barrier`.
+    Barrier {
+        name: "barrier",
+        summary: "all ranks wait for all ranks, slowest rank",
+        ranks: Ranks::All,
+        sizes: Sizes::Nothing,
+        operations: 1,
+        reading: Reading::Time,
+        batch: Batch { budget: 40 << 10, overhead: 1024, most: 40 },
+    }
+    /// `MPI_Bcast` of bytes from rank 0.
+    Bcast {
+        name: "bcast",
+        summary: "one message from rank 0 to all ranks, slowest rank",
+        ranks: Ranks::All,
+        sizes: Sizes::Positive,
+        operations: 1,
+        reading: Reading::Time,
+        batch: Batch { budget: 80 << 10, overhead: 1024, most: 40 },
+    }
+    /// `MPI_Allreduce` of f64 sums.
+    Allreduce {
+        name: "allreduce",
+        summary: "sum of f64 over all ranks, slowest rank",
+        ranks: Ranks::All,
+        sizes: Sizes::Doubles,
+        operations: 1,
+        reading: Reading::Time,
+        batch: Batch { budget: 40 << 10, overhead: 1016, most: 40 },
+    }
+    /// `MPI_Allreduce` with `MPI_IN_PLACE`.
+    AllreduceInPlace {
+        name: "allreduce-in-place",
+        summary: "sum of f64 over all ranks in one buffer, slowest rank",
+        ranks: Ranks::All,
+        sizes: Sizes::Doubles,
+        operations: 1,
+        reading: Reading::Time,
+        batch: Batch { budget: 40 << 10, overhead: 1016, most: 40 },
+    }
+    /// `MPI_Alltoall`; the size is that of the message for one rank.
+    Alltoall {
+        name: "alltoall",
+        summary: "one message from every rank to every rank, slowest rank",
+        ranks: Ranks::All,
+        sizes: Sizes::Positive,
+        operations: 1,
+        reading: Reading::Time,
+        batch: Batch { budget: 40 << 10, overhead: 1016, most: 40 },
+    }
+}
+
 impl Kernel {
-    /// Every kernel, in the order of tables and reports.
-    pub const ALL: [Kernel; 3] = [Kernel::Latency, Kernel::Bandwidth, Kernel::Allreduce];
+    /// What is measured where nobody says what.
+    pub const USUAL: [Kernel; 3] = [Kernel::Latency, Kernel::Bandwidth, Kernel::Allreduce];
 
     /// The word used in campaigns, CSV files and on command lines.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Kernel::Latency => "latency",
-            Kernel::Bandwidth => "bandwidth",
-            Kernel::Allreduce => "allreduce",
-        }
+        self.row().name
     }
 
-    /// Default K for a message of `bytes`: so that a batch lasts 50 us or more on shared memory (0.14 us for 8 bytes one
-    /// way, 0.19 us for an allreduce of two ranks) without making one batch of the largest messages longer than a visit.
+    /// Default K for a message of `bytes`.
     #[must_use]
     pub fn default_k(self, bytes: Bytes) -> u32 {
-        let size = bytes.0.max(1);
-        match self {
-            Kernel::Latency => (512 * 1024 / (size + 2048)).clamp(1, 200),
-            Kernel::Bandwidth => (128 * 1024 / (size + 8192)).clamp(1, 15),
-            Kernel::Allreduce => (300 * 1024 / (size + 1016)).clamp(1, 300),
-        }
-        .try_into()
-        .unwrap_or(1)
+        let Batch { budget, overhead, most } = self.row().batch;
+        (budget / (bytes.0 + overhead)).clamp(1, most).try_into().unwrap_or(1)
+    }
+
+    /// Time of one operation in a batch of `k` repetitions that took `ns`, ns.
+    #[must_use]
+    pub fn operation_ns(self, ns: u64, k: u32) -> f64 {
+        ns as f64 / f64::from(k) / f64::from(self.row().operations)
     }
 
     /// Whether `bytes` is a size this kernel can run, else why not.
     ///
     /// # Errors
-    /// An empty bandwidth message has no rate; an allreduce counts in whole f64.
+    /// What is wrong with it.
     pub fn check(self, bytes: Bytes) -> Result<(), &'static str> {
-        match self {
-            Kernel::Latency => Ok(()),
-            Kernel::Bandwidth if bytes.0 == 0 => Err("bandwidth of empty messages is undefined"),
-            Kernel::Bandwidth => Ok(()),
-            Kernel::Allreduce if bytes.0 == 0 || !bytes.0.is_multiple_of(8) => {
-                Err("allreduce sums f64: the size must be a positive multiple of 8 bytes")
+        match self.row().sizes {
+            Sizes::Any => Ok(()),
+            Sizes::Positive if bytes.0 == 0 => Err("empty messages have no rate; hint: a size above 0"),
+            Sizes::Positive => Ok(()),
+            Sizes::Doubles if bytes.0 == 0 || !bytes.0.is_multiple_of(8) => {
+                Err("sums of f64 need a positive multiple of 8 bytes")
             }
-            Kernel::Allreduce => Ok(()),
+            Sizes::Doubles => Ok(()),
+            Sizes::Nothing if bytes.0 == 0 => Ok(()),
+            Sizes::Nothing => Err("there is no message; hint: its only size is 0"),
         }
     }
 }
@@ -81,78 +251,45 @@ impl FromStr for Kernel {
     }
 }
 
-/// A message size in bytes. Reads `8`, `1Ki`, `64KiB`, `4Mi`, `1GiB`; prints `8 B`, `1 KiB`, `3072 B`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Bytes(pub u64);
-
-const UNITS: [(&str, u32); 3] = [("Gi", 30), ("Mi", 20), ("Ki", 10)];
-/// Counts of MPI calls are C ints: a larger message could not be sent in one call.
-const LARGEST: u64 = i32::MAX as u64;
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS.iter().find(|(_, shift)| self.0 != 0 && self.0.is_multiple_of(1 << shift));
-        f.pad(&match whole {
-            Some((unit, shift)) => format!("{} {unit}B", self.0 >> shift),
-            None => format!("{} B", self.0),
-        })
-    }
-}
-
-impl FromStr for Bytes {
-    type Err = String;
-
-    fn from_str(s: &str) -> Result<Self, Self::Err> {
-        let trimmed = s.trim();
-        let bare = trimmed.strip_suffix('B').unwrap_or(trimmed).trim_end();
-        let (digits, shift) = UNITS
-            .iter()
-            .find_map(|(unit, shift)| bare.strip_suffix(unit).map(|digits| (digits.trim_end(), *shift)))
-            .unwrap_or((bare, 0));
-        let number: u64 =
-            digits.parse().map_err(|_| format!("`{s}` is not a size; hint: bytes, or 1Ki, 64KiB, 4Mi"))?;
-        number
-            .checked_mul(1 << shift)
-            .filter(|n| *n <= LARGEST)
-            .map(Bytes)
-            .ok_or_else(|| format!("`{s}` is more than one MPI call can send (2 GiB less one byte)"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_read_and_print() {
-        let check = |text: &str, bytes: u64, printed: &str| {
-            let size: Bytes = text.parse().unwrap();
-            assert_eq!((size.0, size.to_string()), (bytes, printed.to_owned()), "{text}");
-        };
-        check("0", 0, "0 B");
-        check("8", 8, "8 B");
-        check("3072", 3072, "3 KiB");
-        check("1000", 1000, "1000 B");
-        check("1Ki", 1024, "1 KiB");
-        check("64 KiB", 65536, "64 KiB");
-        check("4Mi", 4 << 20, "4 MiB");
-        check("1024Ki", 1 << 20, "1 MiB");
-    }
-
-    #[test]
-    fn bad_sizes_are_named() {
-        for bad in ["", "-1", "1K", "eight", "1.5Mi", "3Gi", "99999999999999999999"] {
-            let error = bad.parse::<Bytes>().unwrap_err();
-            assert!(error.contains(bad), "{bad}: {error}");
+    fn a_kernel_has_one_name_everywhere() {
+        for kernel in Kernel::ALL {
+            assert_eq!(kernel.name().parse(), Ok(kernel));
+            assert_eq!(serde_json::to_string(&kernel).unwrap(), format!("\"{kernel}\""));
         }
     }
 
     #[test]
+    fn default_batches_are_short_for_large_messages_and_long_for_small_ones() {
+        let check = |kernel: Kernel, expected: [u32; 3]| {
+            assert_eq!([8, 64 << 10, 4 << 20].map(|bytes| kernel.default_k(Bytes(bytes))), expected, "{kernel}");
+        };
+        check(Kernel::Latency, [200, 7, 1]);
+        check(Kernel::Bandwidth, [15, 1, 1]);
+        check(Kernel::Allreduce, [40, 1, 1]);
+    }
+
+    #[test]
     fn kernels_refuse_sizes_they_cannot_run() {
-        assert!(Kernel::Latency.check(Bytes(0)).is_ok());
-        assert!(Kernel::Bandwidth.check(Bytes(0)).is_err());
-        assert!(Kernel::Allreduce.check(Bytes(12)).is_err());
-        assert!(Kernel::Allreduce.check(Bytes(16)).is_ok());
+        let check = |kernel: Kernel, fine: &[u64], bad: &[u64]| {
+            assert!(fine.iter().all(|bytes| kernel.check(Bytes(*bytes)).is_ok()), "{kernel} {fine:?}");
+            assert!(bad.iter().all(|bytes| kernel.check(Bytes(*bytes)).is_err()), "{kernel} {bad:?}");
+        };
+        check(Kernel::Latency, &[0, 1], &[]);
+        check(Kernel::Bandwidth, &[1], &[0]);
+        check(Kernel::Allreduce, &[8, 16], &[0, 12]);
+        check(Kernel::Barrier, &[0], &[8]);
+    }
+
+    #[test]
+    fn an_operation_is_what_people_name() {
+        let per_operation = Kernel::ALL.map(|kernel| (kernel.name(), kernel.operation_ns(12_800, 10)));
+        let expected = [1280.0 / 2.0, 1280.0 / 64.0, 1280.0 / 128.0, 1280.0 / 64.0];
+        assert_eq!(per_operation.map(|(_, ns)| ns)[..4], expected, "{per_operation:?}");
+        assert!(per_operation[4..].iter().all(|(_, ns)| *ns == 1280.0), "{per_operation:?}");
     }
 }

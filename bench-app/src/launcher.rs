@@ -27,12 +27,6 @@ impl LauncherView {
         };
         LauncherView { rank: first(&RANK), size: first(&SIZE) }
     }
-
-    /// Whether this process is the one that speaks for the job before `MPI_Init`: rank 0, or a rank of its own.
-    #[must_use]
-    pub fn speaks(self) -> bool {
-        self.rank.is_none_or(|rank| rank == 0)
-    }
 }
 
 #[cfg(test)]
@@ -57,11 +51,5 @@ mod tests {
             [("OMPI_COMM_WORLD_RANK", "1"), ("OMPI_COMM_WORLD_SIZE", "2"), ("SLURM_PROCID", "0"), srun];
         check(&mpirun_in_step, Some(1), Some(2));
         check(&[("PMIX_RANK", "wildcard"), ("PMI_RANK", "2")], Some(2), None);
-    }
-
-    #[test]
-    fn one_rank_speaks() {
-        let rank = |rank| LauncherView { rank, size: None };
-        assert_eq!([None, Some(0), Some(1)].map(|r| rank(r).speaks()), [true, true, false]);
     }
 }

@@ -1,34 +1,36 @@
 //! The MPI benchmark that is measured in every mode. The library says what it is asked and what it answers.
 
 mod buffers;
+mod census;
 mod check;
-mod clock;
+mod instruments;
 mod kernels;
 mod mpi_ffi;
 mod output;
+mod rounds;
 mod session;
 mod team;
 mod visit;
 
 use std::{
     io::{IsTerminal, stderr},
+    path::Path,
     process::ExitCode,
     thread,
     time::Duration,
 };
 
 use bench_app::{
-    Event, PROTOCOL, Workload,
+    Event, Workload,
+    clock::Start,
     event::{Boot, Failed},
     exit,
-    launcher::LauncherView,
     table::Table,
     workload::Args,
 };
 use clap::{CommandFactory, Parser, error::ErrorKind};
 
 use crate::{
-    clock::Start,
     output::Output,
     session::{Ending, Failure, Session},
 };
@@ -42,20 +44,20 @@ const LINGER: Duration = Duration::from_millis(500);
 const MESSAGE_MAX: usize = 600;
 
 fn main() -> ExitCode {
-    let launcher = launcher();
+    let boot = boot();
     let (args, workload) = match arguments() {
         Ok(asked) => asked,
-        Err(error) => return refuse(&error, launcher),
+        Err(error) => return refuse(&error, &boot),
     };
-    match start(&args, &workload, launcher) {
+    match start(&args, &workload, &boot) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => give_up(&failure),
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: only here does bench-app read its environment")]
-fn launcher() -> LauncherView {
-    LauncherView::detect(|name| std::env::var(name).ok())
+fn boot() -> Boot {
+    Boot::detect(|name| std::env::var(name).ok(), Path::is_dir)
 }
 
 fn arguments() -> Result<(Args, Workload), clap::Error> {
@@ -66,8 +68,8 @@ fn arguments() -> Result<(Args, Workload), clap::Error> {
 
 /// Help, version or a complaint, said once. The other ranks leave without an error: a launcher that reacts to the first
 /// one could silence the rank that speaks.
-fn refuse(error: &clap::Error, launcher: LauncherView) -> ExitCode {
-    if !launcher.speaks() {
+fn refuse(error: &clap::Error, boot: &Boot) -> ExitCode {
+    if !boot.speaks() {
         return ExitCode::SUCCESS;
     }
     match error.print() {
@@ -76,25 +78,24 @@ fn refuse(error: &clap::Error, launcher: LauncherView) -> ExitCode {
     }
 }
 
-fn start(args: &Args, workload: &Workload, launcher: LauncherView) -> Result<u8, Failure> {
+fn start(args: &Args, workload: &Workload, boot: &Boot) -> Result<u8, Failure> {
     let mut output = Output::open()?;
-    if launcher.rank.is_none_or(|rank| rank < BOOTING_RANKS) {
-        let (launcher_rank, launcher_size) = (launcher.rank, launcher.size);
-        output.say(&Event::Boot(Boot { protocol: PROTOCOL, launcher_rank, launcher_size, pid: std::process::id() }))?;
+    if boot.launcher_rank.is_none_or(|rank| rank < BOOTING_RANKS) {
+        output.say(&Event::Boot(boot.clone()))?;
     }
     let init = Start::now();
     let mpi = mpi_ffi::Mpi::initialize();
     let init_ns = init.ns();
     let table = (args.table || stderr().is_terminal()).then(Table::default);
     let mut session = Session { world: mpi.world()?, workload, output, table };
-    let ending = session.run(launcher, init_ns)?;
+    let ending = session.run(boot.launcher_size, init_ns)?;
     show(&session);
     mpi.finalize();
     Ok(match ending {
         Ending::Measured => exit::MEASURED,
         Ending::WrongData => exit::WRONG_DATA,
         Ending::Singleton => {
-            if launcher.size.is_some_and(|size| size > 1) {
+            if boot.launcher_size.is_some_and(|size| size > 1) {
                 thread::sleep(LINGER);
             }
             exit::SINGLETON

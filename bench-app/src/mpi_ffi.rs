@@ -1,52 +1,33 @@
-//! The one room of bench-app that calls C. Everything it hands out is safe and typed.
+//! The one room of bench-app that calls MPI. Everything it hands out is safe and typed.
 //!
 //! rsmpi's own sends and receives discard return codes and look up the communicator's size for each message, so hot loops
-//! go through its raw bindings instead: pointer, count, datatype, communicator and peer are put together once, and each
-//! message is then nothing but the C call and a look at its return code.
-#![expect(unsafe_code, reason = "MPI is a C library; every unsafe block of bench-app is in this file")]
+//! go through its raw bindings instead: count, datatype, communicator and peer are put together once, and each message is
+//! then nothing but the C call and a look at its return code.
+#![expect(unsafe_code, reason = "MPI is a C library; every unsafe block that calls it is in this room")]
 
-use std::{
-    ffi::{c_int, c_void},
-    fmt,
-    marker::PhantomData,
-    mem::ManuallyDrop,
-    ptr,
-};
+mod collectives;
+mod error;
+mod messages;
+mod tool;
 
-use bench_app::kernel::WINDOW;
+use std::{ffi::c_int, mem::ManuallyDrop, ptr};
+
 use mpi::{environment::Universe, ffi, traits::AsRaw};
+
+use error::check;
+
+pub(crate) use {
+    collectives::{Alltoall, Bcast, Sum},
+    error::MpiError,
+    messages::{Exchange, Incoming, IncomingWindow, Outgoing, OutgoingWindow},
+    tool::control_variables,
+};
 
 /// A rank or a number of ranks, as MPI counts them.
 pub(crate) type Rank = c_int;
 
-/// An MPI call that did not succeed. Boxed, so that the result of a call stays one register in the hot loops.
-#[derive(Debug)]
-pub(crate) struct MpiError(Box<(&'static str, String)>);
-
-impl fmt::Display for MpiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (call, words) = &*self.0;
-        write!(f, "{call}: {words}")
-    }
-}
-
-impl std::error::Error for MpiError {}
-
-#[inline(always)]
-fn check(call: &'static str, code: c_int) -> Result<(), MpiError> {
-    if code == ffi::MPI_SUCCESS as c_int { Ok(()) } else { Err(failure(call, code)) }
-}
-
-#[cold]
-fn failure(call: &'static str, code: c_int) -> MpiError {
-    let mut text = [0_u8; ffi::MPI_MAX_ERROR_STRING as usize];
-    let mut len = 0;
-    // SAFETY: `text` has the room the standard demands, and MPI writes no more.
-    let known = unsafe { ffi::MPI_Error_string(code, text.as_mut_ptr().cast(), &raw mut len) };
-    let words = usize::try_from(len).ok().and_then(|len| text.get(..len)).unwrap_or_default();
-    let words = String::from_utf8_lossy(words).into_owned();
-    MpiError(Box::new((call, if known == 0 { words } else { format!("error code {code}") })))
-}
+/// bench-app needs no tags: its communicators tell data from control.
+const TAG: c_int = 0;
 
 /// MPI, initialised. Ended only by [`Mpi::finalize`]: a rank that unwinds must not wait in `MPI_Finalize` for the others.
 pub(crate) struct Mpi(ManuallyDrop<Universe>);
@@ -128,11 +109,11 @@ impl Comm {
         inside.then(|| Comm::new(raw)).transpose()
     }
 
-    /// Rank 0's `word`, on every rank. Collective.
-    pub(crate) fn broadcast(&self, mut word: u8) -> Result<u8, MpiError> {
-        // SAFETY: the buffer is one byte and the count is 1.
-        let code = unsafe { ffi::MPI_Bcast((&raw mut word).cast(), 1, ffi::RSMPI_UINT8_T, 0, self.raw) };
-        check("MPI_Bcast", code).map(|()| word)
+    /// Rank 0's `words`, on every rank. Collective.
+    pub(crate) fn broadcast<const N: usize>(&self, mut words: [u8; N]) -> Result<[u8; N], MpiError> {
+        // SAFETY: the buffer is `N` bytes.
+        let code = unsafe { ffi::MPI_Bcast(words.as_mut_ptr().cast(), N as c_int, ffi::RSMPI_UINT8_T, 0, self.raw) };
+        check("MPI_Bcast", code).map(|()| words)
     }
 
     /// Every rank's `record` one after the other on rank 0, nothing on the others. Records are equally long. Collective.
@@ -158,6 +139,7 @@ impl Comm {
     }
 
     /// Sends nothing to `to` and receives nothing from `from`, both at once.
+    #[inline]
     pub(crate) fn nudge(&self, to: Rank, from: Rank) -> Result<(), MpiError> {
         // SAFETY: no byte is read or written, so null pointers are fine.
         let code = unsafe {
@@ -167,203 +149,104 @@ impl Comm {
         check("MPI_Sendrecv", code)
     }
 
+    /// `MPI_Barrier`. Collective.
+    #[inline]
+    pub(crate) fn barrier(&self) -> Result<(), MpiError> {
+        // SAFETY: the communicator is live.
+        check("MPI_Barrier", unsafe { ffi::MPI_Barrier(self.raw) })
+    }
+
+    /// Sends `outgoing` to `to` and receives as many bytes from `from`, both at once.
+    pub(crate) fn swap<const N: usize>(&self, outgoing: &[u8; N], to: Rank, from: Rank) -> Result<[u8; N], MpiError> {
+        let mut incoming = [0; N];
+        let (out, into, len) = (outgoing.as_ptr().cast(), incoming.as_mut_ptr().cast(), N as c_int);
+        // SAFETY: both buffers are `N` bytes, distinct, and live until the call returns.
+        let code = unsafe {
+            let (byte, ignore) = (ffi::RSMPI_UINT8_T, ffi::RSMPI_STATUS_IGNORE);
+            ffi::MPI_Sendrecv(out, len, byte, to, TAG, into, len, byte, from, TAG, self.raw, ignore)
+        };
+        check("MPI_Sendrecv", code).map(|()| incoming)
+    }
+
+    /// Sends one word to `to`.
+    #[inline]
+    pub(crate) fn send_word(&self, word: u64, to: Rank) -> Result<(), MpiError> {
+        // SAFETY: one value is read.
+        let code = unsafe { ffi::MPI_Send((&raw const word).cast(), 1, ffi::RSMPI_UINT64_T, to, TAG, self.raw) };
+        check("MPI_Send", code)
+    }
+
+    /// Receives one word from `from`.
+    #[inline]
+    pub(crate) fn receive_word(&self, from: Rank) -> Result<u64, MpiError> {
+        let mut word = 0_u64;
+        // SAFETY: one value is written.
+        let code = unsafe {
+            let (kind, ignore) = (ffi::RSMPI_UINT64_T, ffi::RSMPI_STATUS_IGNORE);
+            ffi::MPI_Recv((&raw mut word).cast(), 1, kind, from, TAG, self.raw, ignore)
+        };
+        check("MPI_Recv", code).map(|()| word)
+    }
+
+    /// Receives a message of up to `N` bytes from whichever rank sends one.
+    pub(crate) fn receive_any<const N: usize>(&self) -> Result<[u8; N], MpiError> {
+        let mut incoming = [0; N];
+        // SAFETY: `N` bytes of ours are written at most.
+        let code = unsafe {
+            let (any, ignore) = (ffi::RSMPI_ANY_SOURCE, ffi::RSMPI_STATUS_IGNORE);
+            ffi::MPI_Recv(incoming.as_mut_ptr().cast(), N as c_int, ffi::RSMPI_UINT8_T, any, TAG, self.raw, ignore)
+        };
+        check("MPI_Recv", code).map(|()| incoming)
+    }
+
+    /// The ranks with the same `colour`, in their order. Collective.
+    pub(crate) fn split(&self, colour: u32) -> Result<Comm, MpiError> {
+        let mut raw = self.raw;
+        let colour = (colour & i32::MAX.unsigned_abs()) as c_int;
+        // SAFETY: as in `duplicate`.
+        check("MPI_Comm_split", unsafe { ffi::MPI_Comm_split(self.raw, colour, self.rank, &raw mut raw) })?;
+        Comm::new(raw)
+    }
+
+    /// Gives the communicator back. Collective.
+    pub(crate) fn free(self) -> Result<(), MpiError> {
+        let mut raw = self.raw;
+        // SAFETY: the handle is live; whoever copied it has promised not to use it again by ending `self`.
+        check("MPI_Comm_free", unsafe { ffi::MPI_Comm_free(&raw mut raw) })
+    }
+
+    /// The bits that any rank has set, on every rank. Collective.
+    pub(crate) fn any_bits<const N: usize>(&self, bits: &[u64; N]) -> Result<[u64; N], MpiError> {
+        let mut all = [0; N];
+        let (from, into) = (bits.as_ptr().cast(), all.as_mut_ptr().cast());
+        // SAFETY: `N` values are read and as many written.
+        let code = unsafe { ffi::MPI_Allreduce(from, into, N as c_int, ffi::RSMPI_UINT64_T, ffi::RSMPI_BOR, self.raw) };
+        check("MPI_Allreduce", code).map(|()| all)
+    }
+
+    /// The sums of all ranks' numbers, place by place, on every rank. Collective.
+    pub(crate) fn total<const N: usize>(&self, numbers: &[u64; N]) -> Result<[u64; N], MpiError> {
+        let mut all = [0; N];
+        let (from, into) = (numbers.as_ptr().cast(), all.as_mut_ptr().cast());
+        // SAFETY: as in `any_bits`.
+        let code = unsafe { ffi::MPI_Allreduce(from, into, N as c_int, ffi::RSMPI_UINT64_T, ffi::RSMPI_SUM, self.raw) };
+        check("MPI_Allreduce", code).map(|()| all)
+    }
+
+    /// The sum of the numbers of the ranks before this one. Collective.
+    pub(crate) fn before(&self, number: u64) -> Result<u64, MpiError> {
+        let mut sum = 0_u64;
+        let (from, into) = ((&raw const number).cast(), (&raw mut sum).cast());
+        // SAFETY: one value is read and one written; rank 0's result stays the 0 that it is.
+        let code = unsafe { ffi::MPI_Exscan(from, into, 1, ffi::RSMPI_UINT64_T, ffi::RSMPI_SUM, self.raw) };
+        check("MPI_Exscan", code).map(|()| if self.rank == 0 { 0 } else { sum })
+    }
+
     /// Whether a message from `from` can be received without waiting.
     pub(crate) fn has_message(&self, from: Rank) -> Result<bool, MpiError> {
         let mut flag = 0;
         // SAFETY: the flag is an int of ours and the status is ignored.
         let code = unsafe { ffi::MPI_Iprobe(from, TAG, self.raw, &raw mut flag, ffi::RSMPI_STATUS_IGNORE) };
         check("MPI_Iprobe", code).map(|()| flag != 0)
-    }
-
-    /// `buffer` made ready to be sent to `peer`.
-    pub(crate) fn outgoing<'a>(&self, buffer: &'a [u8], peer: Rank) -> Outgoing<'a> {
-        Outgoing { to: Endpoint::new(self, peer, buffer.len()), pointer: buffer.as_ptr().cast(), buffer: PhantomData }
-    }
-
-    /// `buffer` made ready to receive from `peer`.
-    pub(crate) fn incoming<'a>(&self, buffer: &'a mut [u8], peer: Rank) -> Incoming<'a> {
-        let from = Endpoint::new(self, peer, buffer.len());
-        Incoming { from, pointer: buffer.as_mut_ptr().cast(), buffer: PhantomData }
-    }
-
-    /// Messages of equal length to `peer`, one for each place of the window.
-    pub(crate) fn outgoing_window<'a>(&self, messages: [&'a [u8]; WINDOW], peer: Rank) -> OutgoingWindow<'a> {
-        let shortest = messages.iter().map(|message| message.len()).min().unwrap_or(0);
-        let (to, pointers) = (Endpoint::new(self, peer, shortest), messages.map(|m| m.as_ptr().cast()));
-        OutgoingWindow { to, pointers, requests: Requests::new(), buffers: PhantomData }
-    }
-
-    /// Buffers of equal length for messages from `peer`. At most [`WINDOW`] of them are used.
-    pub(crate) fn incoming_window<'a>(
-        &self,
-        buffers: impl Iterator<Item = &'a mut [u8]>,
-        peer: Rank,
-    ) -> IncomingWindow<'a> {
-        let mut shortest = usize::MAX;
-        let mut pointers = [ptr::null_mut(); WINDOW];
-        let mut places = 0;
-        for (pointer, buffer) in pointers.iter_mut().zip(buffers) {
-            shortest = shortest.min(buffer.len());
-            *pointer = buffer.as_mut_ptr().cast();
-            places += 1;
-        }
-        assert_eq!(places, WINDOW, "a window has a buffer for each of its messages");
-        let from = Endpoint::new(self, peer, shortest);
-        IncomingWindow { from, pointers, requests: Requests::new(), buffers: PhantomData }
-    }
-
-    /// `terms` of this rank and room for the sums over all ranks, equally many.
-    pub(crate) fn sum<'a>(&self, terms: &'a [f64], sums: &'a mut [f64]) -> Sum<'a> {
-        let count = terms.len().min(sums.len()) as c_int;
-        // SAFETY: reads constants that the bindings initialise at load time.
-        let (datatype, operation) = unsafe { (ffi::RSMPI_DOUBLE, ffi::RSMPI_SUM) };
-        let (terms, sums) = (terms.as_ptr().cast(), sums.as_mut_ptr().cast());
-        Sum { terms, sums, count, datatype, operation, comm: self.raw, buffers: PhantomData }
-    }
-}
-
-/// bench-app needs no tags: its two communicators tell data from control.
-const TAG: c_int = 0;
-
-/// All of a message but its memory.
-struct Endpoint {
-    count: c_int,
-    datatype: ffi::MPI_Datatype,
-    peer: Rank,
-    comm: ffi::MPI_Comm,
-    ignore: *mut ffi::MPI_Status,
-    ignore_all: *mut ffi::MPI_Status,
-}
-
-impl Endpoint {
-    fn new(comm: &Comm, peer: Rank, bytes: usize) -> Endpoint {
-        // Sizes above a C int are refused when the arguments are read; a shorter message would still be sound.
-        let count = c_int::try_from(bytes).unwrap_or(c_int::MAX);
-        // SAFETY: reads constants that the bindings initialise at load time.
-        let (datatype, ignore, ignore_all) =
-            unsafe { (ffi::RSMPI_UINT8_T, ffi::RSMPI_STATUS_IGNORE, ffi::RSMPI_STATUSES_IGNORE) };
-        Endpoint { count, datatype, peer, comm: comm.raw, ignore, ignore_all }
-    }
-}
-
-/// A message that can be sent again and again.
-pub(crate) struct Outgoing<'a> {
-    to: Endpoint,
-    pointer: *const c_void,
-    buffer: PhantomData<&'a [u8]>,
-}
-
-impl Outgoing<'_> {
-    /// `MPI_Send`.
-    #[inline(always)]
-    pub(crate) fn send(&self) -> Result<(), MpiError> {
-        let Endpoint { count, datatype, peer, comm, .. } = self.to;
-        // SAFETY: `pointer` is a slice of `count` bytes borrowed for as long as `self` lives.
-        check("MPI_Send", unsafe { ffi::MPI_Send(self.pointer, count, datatype, peer, TAG, comm) })
-    }
-}
-
-/// A place that can be received into again and again.
-pub(crate) struct Incoming<'a> {
-    from: Endpoint,
-    pointer: *mut c_void,
-    buffer: PhantomData<&'a mut [u8]>,
-}
-
-impl Incoming<'_> {
-    /// `MPI_Recv`.
-    #[inline(always)]
-    pub(crate) fn receive(&mut self) -> Result<(), MpiError> {
-        let Endpoint { count, datatype, peer, comm, ignore, .. } = self.from;
-        // SAFETY: `pointer` is a slice of `count` bytes borrowed mutably for as long as `self` lives.
-        check("MPI_Recv", unsafe { ffi::MPI_Recv(self.pointer, count, datatype, peer, TAG, comm, ignore) })
-    }
-}
-
-/// Requests of a window: null, or owned by MPI within one call of the window's methods.
-struct Requests([ffi::MPI_Request; WINDOW]);
-
-impl Requests {
-    fn new() -> Requests {
-        // SAFETY: reads a constant that the bindings initialise at load time.
-        Requests([unsafe { ffi::RSMPI_REQUEST_NULL }; WINDOW])
-    }
-
-    #[inline(always)]
-    fn wait(&mut self, endpoint: &Endpoint) {
-        // SAFETY: all requests are null or posted by the calling window, whose memory outlives this call.
-        let code = unsafe { ffi::MPI_Waitall(WINDOW as c_int, self.0.as_mut_ptr(), endpoint.ignore_all) };
-        settle("MPI_Waitall", code);
-    }
-}
-
-/// A window that fails half-way cannot be returned from: MPI still holds its buffers. So the world ends here.
-#[inline(always)]
-fn settle(call: &'static str, code: c_int) {
-    if let Err(error) = check(call, code) {
-        crate::give_up(&error.into());
-    }
-}
-
-/// A window of messages to one peer.
-pub(crate) struct OutgoingWindow<'a> {
-    to: Endpoint,
-    pointers: [*const c_void; WINDOW],
-    requests: Requests,
-    buffers: PhantomData<&'a [u8]>,
-}
-
-impl OutgoingWindow<'_> {
-    /// `MPI_Isend` for each message, then `MPI_Waitall`.
-    #[inline(always)]
-    pub(crate) fn send(&mut self) {
-        let Endpoint { count, datatype, peer, comm, .. } = self.to;
-        for (pointer, request) in self.pointers.iter().zip(&mut self.requests.0) {
-            // SAFETY: `count` bytes are borrowed while `self` lives, and `wait` below returns only when MPI is done.
-            settle("MPI_Isend", unsafe { ffi::MPI_Isend(*pointer, count, datatype, peer, TAG, comm, request) });
-        }
-        self.requests.wait(&self.to);
-    }
-}
-
-/// A window of buffers for messages from one peer.
-pub(crate) struct IncomingWindow<'a> {
-    from: Endpoint,
-    pointers: [*mut c_void; WINDOW],
-    requests: Requests,
-    buffers: PhantomData<&'a mut [u8]>,
-}
-
-impl IncomingWindow<'_> {
-    /// `MPI_Irecv` for each buffer, then `MPI_Waitall`.
-    #[inline(always)]
-    pub(crate) fn receive(&mut self) {
-        let Endpoint { count, datatype, peer, comm, .. } = self.from;
-        for (pointer, request) in self.pointers.iter().zip(&mut self.requests.0) {
-            // SAFETY: as in `OutgoingWindow::send`, with distinct buffers borrowed mutably.
-            settle("MPI_Irecv", unsafe { ffi::MPI_Irecv(*pointer, count, datatype, peer, TAG, comm, request) });
-        }
-        self.requests.wait(&self.from);
-    }
-}
-
-/// A sum over all ranks that can be made again and again.
-pub(crate) struct Sum<'a> {
-    terms: *const c_void,
-    sums: *mut c_void,
-    count: c_int,
-    datatype: ffi::MPI_Datatype,
-    operation: ffi::MPI_Op,
-    comm: ffi::MPI_Comm,
-    buffers: PhantomData<(&'a [f64], &'a mut [f64])>,
-}
-
-impl Sum<'_> {
-    /// `MPI_Allreduce`.
-    #[inline(always)]
-    pub(crate) fn allreduce(&mut self) -> Result<(), MpiError> {
-        let Sum { terms, sums, count, datatype, operation, comm, .. } = *self;
-        // SAFETY: both are slices of `count` f64 borrowed, the sums mutably, for as long as `self` lives.
-        check("MPI_Allreduce", unsafe { ffi::MPI_Allreduce(terms, sums, count, datatype, operation, comm) })
     }
 }

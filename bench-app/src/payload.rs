@@ -1,12 +1,17 @@
 //! Payloads whose every byte is known to the receiver: what the check pass sends.
 
-use crate::kernel::WINDOW;
+use crate::{
+    kernel::WINDOW,
+    pages::{Lane, Slots},
+};
 
 /// Distance between the starts of two messages in the pattern: a cache line, so that all are aligned alike.
 const SHIFT: usize = 64;
-/// Messages per sender that are distinct.
-const PER_SENDER: usize = WINDOW;
-const SENDERS: usize = 2;
+/// Messages that begin at places of their own.
+const DISTINCT: usize = 2 * WINDOW;
+/// From one sender's first message to the next one's: an odd number of places, so that neighbours differ in whatever they
+/// send to whom; rank 0's and rank 1's windows do not overlap.
+const SENDER: usize = WINDOW + 1;
 
 /// Bytes that look random, none of them 0: a receive buffer filled with zeros shows each byte that was not written.
 ///
@@ -18,16 +23,28 @@ impl Pattern {
     /// A pattern for messages of up to `largest` bytes.
     #[must_use]
     pub fn new(largest: usize) -> Self {
-        let words = (largest + SHIFT * PER_SENDER * SENDERS).div_ceil(8);
+        let words = (largest + SHIFT * (DISTINCT + WINDOW)).div_ceil(8);
         Pattern((0..words as u64).flat_map(|at| (mix(at) | 0x0101_0101_0101_0101).to_le_bytes()).collect())
     }
 
-    /// Message `index` (below [`WINDOW`]) of `sender` (0 or 1), `len` bytes.
+    /// Message `index` of `sender`, `len` bytes. The first [`WINDOW`] messages of a sender are distinct, and so are those
+    /// of neighbours.
     #[must_use]
     pub fn message(&self, sender: usize, index: usize, len: usize) -> &[u8] {
-        let start = SHIFT * (sender * PER_SENDER + index);
-        &self.0[start..start + len]
+        &self.0[SHIFT * (place(sender) + index % WINDOW)..][..len]
     }
+
+    /// The first [`WINDOW`] messages of `sender`. They overlap, as what is only read may.
+    #[must_use]
+    pub fn window(&self, sender: usize, len: usize) -> Lane<'_> {
+        let memory = &self.0[SHIFT * place(sender)..][..SHIFT * (WINDOW - 1) + len];
+        Lane { memory, slots: Slots { len, stride: SHIFT, count: WINDOW } }
+    }
+}
+
+/// Where a sender's first message begins.
+fn place(sender: usize) -> usize {
+    sender * SENDER % DISTINCT
 }
 
 /// The finalizer of splitmix64: neighbouring positions get unrelated bytes.
@@ -66,10 +83,8 @@ mod tests {
     #[test]
     fn messages_differ_from_each_other_and_from_an_unwritten_buffer() {
         let pattern = Pattern::new(8);
-        let all: Vec<_> = (0..SENDERS)
-            .flat_map(|s| (0..WINDOW).map(move |i| (s, i)))
-            .map(|(s, i)| pattern.message(s, i, 8))
-            .collect();
+        let pairs = (0..2).flat_map(|sender| (0..WINDOW).map(move |index| (sender, index)));
+        let all: Vec<_> = pairs.map(|(sender, index)| pattern.message(sender, index, 8)).collect();
         assert!(all.iter().all(|message| message.iter().all(|byte| *byte != 0)));
         let distinct: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
@@ -77,7 +92,12 @@ mod tests {
 
     #[test]
     fn the_last_message_of_the_largest_size_is_inside() {
-        assert_eq!(Pattern::new(4097).message(1, WINDOW - 1, 4097).len(), 4097);
+        let pattern = Pattern::new(4097);
+        for sender in 0..2 * DISTINCT {
+            let (first, last) = (pattern.message(sender, 0, 4097), pattern.message(sender, WINDOW - 1, 4097));
+            let window = pattern.window(sender, 4097).memory;
+            assert!(window.starts_with(first) && window.ends_with(last), "{sender}");
+        }
         assert_eq!(Pattern::new(0).message(1, WINDOW - 1, 0), b"");
     }
 

@@ -4,19 +4,20 @@ use std::{io, time::Duration};
 
 use bench_app::{
     Cell, Event, PROTOCOL, Workload,
-    event::{BATCHES_PER_FRAME, Begin, Done, Facts, Hello, Measurement, RankFacts, WrongData},
-    launcher::LauncherView,
+    clock::Start,
+    event::{BATCHES_PER_FRAME, Begin, Done, Facts, Hello, Late, Measurement, Visited, WrongData},
     table::Table,
 };
 
 use crate::{
     buffers::Buffers,
-    check::check,
-    clock::Start,
+    census,
+    instruments::Instruments,
+    kernels::family,
     mpi_ffi::{Comm, MpiError},
     output::Output,
     team::{Crew, Team, Turn},
-    visit::visit,
+    visit::{Visit, trace, visit},
 };
 
 /// Longest first line of a library's version that is passed on: a frame has room for it.
@@ -34,6 +35,12 @@ pub(crate) enum Failure {
     /// The gather of facts brought something else.
     #[error("facts of the ranks: {0}")]
     Facts(#[from] serde_json::Error),
+}
+
+/// What a rank measures with.
+struct Tools {
+    buffers: Buffers,
+    instruments: Instruments,
 }
 
 /// How a session ended.
@@ -58,58 +65,95 @@ pub(crate) struct Session<'a> {
 
 impl Session<'_> {
     /// Says who and where we are, then measures if there is anybody to measure with.
-    pub(crate) fn run(&mut self, launcher: LauncherView, init_ns: u64) -> Result<Ending, Failure> {
+    pub(crate) fn run(&mut self, launcher_size: Option<u32>, init_ns: u64) -> Result<Ending, Failure> {
         let begun = Start::now();
         if self.world.rank == 0 {
-            self.output.say(&Event::Hello(self.hello(launcher, init_ns)))?;
+            self.output.say(&Event::Hello(self.hello(launcher_size, init_ns)))?;
         }
-        let records = self.world.gather(&RankFacts::collect(self.world.rank.unsigned_abs()).to_record())?;
-        if self.world.rank == 0 {
-            self.output.say(&Event::Facts(Facts::from_records(&records)?))?;
+        let (place, facts) = census::facts(&self.world)?;
+        for frame in facts.map(Facts::into_frames).into_iter().flatten() {
+            self.output.say(&frame)?;
         }
         if self.world.size < 2 {
             return Ok(Ending::Singleton);
         }
-        let crew = Crew::new(&self.world)?;
-        let mut buffers = Buffers::new(self.workload, self.world.rank);
-        if self.world.rank == 0 { self.lead(&crew, &mut buffers, begun) } else { Ok(self.follow(&crew, &mut buffers)?) }
+        let crew = Crew::new(&self.world, place)?;
+        let mut tools = Tools {
+            buffers: Buffers::new(self.workload, &crew, place),
+            instruments: Instruments::new(crew.pair().map(|pair| pair.data).as_ref(), self.workload)?,
+        };
+        if self.world.rank == 0 { self.lead(&crew, &mut tools, begun) } else { self.follow(&crew, &mut tools) }
     }
 
-    fn hello(&self, launcher: LauncherView, init_ns: u64) -> Hello {
+    fn hello(&self, launcher_size: Option<u32>, init_ns: u64) -> Hello {
         let library = mpi::environment::library_version().unwrap_or_else(|_| "not UTF-8".into());
         // Open MPI 4.1 counts the terminating NUL as part of the text.
         let line = library.lines().next().unwrap_or_default().trim_end_matches('\0');
         let library = line.chars().take(LIBRARY_MAX).collect();
         let (world, version) = (self.world.size.unsigned_abs(), env!("CARGO_PKG_VERSION").into());
-        Hello { protocol: PROTOCOL, version, world, launcher_size: launcher.size, library, init_ns }
+        Hello { protocol: PROTOCOL, version, world, launcher_size, library, init_ns }
     }
 
-    fn lead(&mut self, crew: &Crew, buffers: &mut Buffers, begun: Start) -> Result<Ending, Failure> {
+    fn lead(&mut self, crew: &Crew, tools: &mut Tools, begun: Start) -> Result<Ending, Failure> {
         let mut visits = 0;
         for round in 0..self.workload.rounds.get() {
             for cell in self.workload.round(round) {
                 let Some(team) = crew.team(cell.kernel) else { continue };
                 let Cell { kernel, bytes, .. } = cell;
                 self.output.say(&Event::Begin(Begin { kernel, bytes, visit: round }))?;
-                if round == 0 && !self.check(&cell, crew, &team, buffers)? {
+                if round == 0 && !self.check(&cell, crew, &team, &mut tools.buffers)? {
                     crew.dismiss(Turn::WrongData)?;
                     return Ok(Ending::WrongData);
                 }
                 crew.start(&team)?;
-                let ns = visit(&cell, self.visit_time(), &team, buffers)?;
-                self.report(&cell, round, &ns)?;
+                self.perform(&cell, round, &team, tools)?;
                 visits += 1;
             }
+        }
+        crew.begin_late()?;
+        if let Some(late) = crew.pair().map(|pair| census::late(&pair.data)).transpose()?.flatten() {
+            let no_canary = tools.instruments.silent_because().map(str::to_owned);
+            self.output.say(&Event::Late(Late { no_canary, rotating: tools.buffers.rotating(), ..late }))?;
         }
         crew.dismiss(Turn::End)?;
         self.output.say(&Event::Done(Done { visits, wall_ns: begun.ns() }))?;
         Ok(Ending::Measured)
     }
 
+    /// One visit of `cell` with everything around it. Collective over the team; rank 0 says what came of it.
+    fn perform(&mut self, cell: &Cell, round: u32, team: &Team, tools: &mut Tools) -> Result<(), Failure> {
+        let Tools { buffers, instruments } = tools;
+        let (Cell { kernel, bytes, .. }, len) = (*cell, cell.bytes.0 as usize);
+        let time = Duration::from_millis(self.workload.visit_ms.into());
+        let copy_ns = instruments.copy_ns(len);
+        team.synchronise()?;
+        let before = instruments.canary();
+        let mut part = (family(kernel).part)(&team.data, buffers, len);
+        let made = visit(cell, time, team, &mut *part)?;
+        team.synchronise()?;
+        let after = instruments.canary();
+        if team.leads() {
+            self.report(cell, round, &made)?;
+        }
+        if round == 0 {
+            let trace = trace(cell, time, team, (&made, &mut *part))?;
+            if let Some(trace) = trace.filter(|_| team.leads()) {
+                self.output.say(&Event::Trace(trace))?;
+            }
+        }
+        if team.leads() {
+            let Visit { settled, sync, made, late, .. } = made;
+            let canary = before.zip(after).map(|(before, after)| [before, after]);
+            let visited = Visited { kernel, bytes, visit: round, settled, sync, made, late, canary, copy_ns };
+            self.output.say(&Event::Visited(visited))?;
+        }
+        Ok(())
+    }
+
     /// Rank 0's side of the check pass: whether all ranks saw what had been sent; says who did not.
     fn check(&mut self, cell: &Cell, crew: &Crew, team: &Team, buffers: &mut Buffers) -> Result<bool, Failure> {
         crew.start(team)?;
-        let found = team.collect(check(cell, &team.data, buffers)?)?;
+        let found = team.collect(check(cell, team, buffers)?)?;
         let Cell { kernel, bytes, .. } = *cell;
         let wrong = (0..).zip(&found).filter_map(|(rank, at)| at.map(|at| WrongData { kernel, bytes, rank, at }));
         for event in wrong {
@@ -119,7 +163,7 @@ impl Session<'_> {
     }
 
     /// The other ranks: the same sequence, each step when rank 0 says so.
-    fn follow(&self, crew: &Crew, buffers: &mut Buffers) -> Result<Ending, MpiError> {
+    fn follow(&mut self, crew: &Crew, tools: &mut Tools) -> Result<Ending, Failure> {
         for round in 0..self.workload.rounds.get() {
             for cell in self.workload.round(round) {
                 let Some(team) = crew.team(cell.kernel) else { continue };
@@ -127,26 +171,27 @@ impl Session<'_> {
                     if let Some(ending) = ending(crew.wait()?) {
                         return Ok(ending);
                     }
-                    team.collect(check(&cell, &team.data, buffers)?)?;
+                    team.collect(check(&cell, &team, &mut tools.buffers)?)?;
                 }
                 if let Some(ending) = ending(crew.wait()?) {
                     return Ok(ending);
                 }
-                visit(&cell, self.visit_time(), &team, buffers)?;
+                self.perform(&cell, round, &team, tools)?;
             }
         }
-        Ok(ending(crew.wait()?).unwrap_or(Ending::Measured))
+        loop {
+            match (crew.wait()?, crew.pair()) {
+                (Turn::Late, Some(pair)) => census::late(&pair.data)?.map_or((), drop),
+                (turn, _) => return Ok(ending(turn).unwrap_or(Ending::Measured)),
+            }
+        }
     }
 
-    fn visit_time(&self) -> Duration {
-        Duration::from_millis(self.workload.visit_ms.into())
-    }
-
-    fn report(&mut self, cell: &Cell, visit: u32, ns: &[u64]) -> io::Result<()> {
-        let (Cell { kernel, bytes, k }, discarded) = (*cell, cell.warm_up());
-        for (frame, ns) in (0..).step_by(BATCHES_PER_FRAME).zip(ns.chunks(BATCHES_PER_FRAME)) {
+    fn report(&mut self, cell: &Cell, visit: u32, made: &Visit) -> io::Result<()> {
+        let (Cell { kernel, bytes, k }, discarded) = (*cell, made.discarded);
+        for (first, ns) in (0..).step_by(BATCHES_PER_FRAME).zip(made.ns.chunks(BATCHES_PER_FRAME)) {
             let (k, ns) = (k.get(), ns.to_vec());
-            let measurement = Measurement { kernel, bytes, visit, k, discarded, first: frame, ns };
+            let measurement = Measurement { kernel, bytes, visit, k, discarded, first, ns };
             if let Some(table) = &mut self.table {
                 table.add(&measurement);
             }
@@ -156,9 +201,13 @@ impl Session<'_> {
     }
 }
 
+fn check(cell: &Cell, team: &Team, buffers: &mut Buffers) -> Result<Option<u64>, MpiError> {
+    (family(cell.kernel).check)(&team.data, buffers, cell.bytes.0 as usize)
+}
+
 fn ending(turn: Turn) -> Option<Ending> {
     match turn {
-        Turn::Go => None,
+        Turn::Go | Turn::Late => None,
         Turn::End => Some(Ending::Measured),
         Turn::WrongData => Some(Ending::WrongData),
     }

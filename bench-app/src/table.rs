@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
+    bytes::Bytes,
     event::Measurement,
-    kernel::{Bytes, Kernel, WINDOW},
+    kernel::{Kernel, Reading},
+    stationarity::median,
 };
 
 /// Batches by cell, in the order of kernels and sizes.
@@ -21,30 +23,21 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<10} {:>9} {:>5} {:>8} {:>20}", "kernel", "size", "K", "batches", "median")?;
+        writeln!(f, "{:<18} {:>9} {:>5} {:>8} {:>14}", "kernel", "size", "K", "batches", "median")?;
         for ((kernel, bytes, k), ns) in &self.0 {
-            let figure = figure(*kernel, *bytes, *k, median(ns));
-            writeln!(f, "{kernel:<10} {bytes:>9} {k:>5} {:>8} {figure:>20}", ns.len())?;
+            let figure = figure(*kernel, *bytes, kernel.operation_ns(1, *k) * median(ns));
+            writeln!(f, "{kernel:<18} {bytes:>9} {k:>5} {:>8} {figure:>14}", ns.len())?;
         }
         Ok(())
     }
 }
 
-/// A batch of `ns` as people name it: time of half a round trip, rate of a window, time of a call.
-fn figure(kernel: Kernel, bytes: Bytes, k: u32, ns: f64) -> String {
-    let k = f64::from(k);
-    match kernel {
-        Kernel::Latency => format!("{:.3} us one way", ns / (2.0 * k) / 1e3),
-        Kernel::Bandwidth => format!("{:.1} MB/s", bytes.0 as f64 * WINDOW as f64 * k / ns * 1e3),
-        Kernel::Allreduce => format!("{:.3} us a call", ns / k / 1e3),
+/// An operation of `ns` as people read it.
+fn figure(kernel: Kernel, bytes: Bytes, ns: f64) -> String {
+    match kernel.row().reading {
+        Reading::Time => format!("{:.3} us", ns / 1e3),
+        Reading::Rate => format!("{:.1} MB/s", bytes.0 as f64 / ns * 1e3),
     }
-}
-
-fn median(ns: &[u64]) -> f64 {
-    let mut sorted = ns.to_vec();
-    sorted.sort_unstable();
-    let middle = |at: usize| sorted.get(at).map_or(f64::NAN, |ns| *ns as f64);
-    (middle(sorted.len().saturating_sub(1) / 2) + middle(sorted.len() / 2)) / 2.0
 }
 
 #[cfg(test)]
@@ -63,10 +56,10 @@ mod tests {
         add(Kernel::Latency, 8, 100, &[1_000_000, 50_000]);
         add(Kernel::Allreduce, 8, 10, &[7_000, 9_000, 1]);
         let expected = "\
-kernel          size     K  batches               median
-latency          8 B   100        4     0.275 us one way
-bandwidth      1 MiB     1        1          1000.0 MB/s
-allreduce        8 B    10        3      0.700 us a call
+kernel                  size     K  batches         median
+latency                  8 B   100        4       0.275 us
+bandwidth              1 MiB     1        1    1000.0 MB/s
+allreduce                8 B    10        3       0.700 us
 ";
         assert_eq!(table.to_string(), expected);
     }

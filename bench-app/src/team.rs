@@ -5,9 +5,16 @@
 
 use std::{thread, time::Duration};
 
-use bench_app::Kernel;
+use bench_app::{
+    Kernel,
+    kernel::Ranks,
+    pages::{Lane, LaneMut},
+};
 
-use crate::mpi_ffi::{Comm, MpiError};
+use crate::{
+    census::Place,
+    mpi_ffi::{Comm, MpiError},
+};
 
 /// How long a rank that waits for its turn sleeps between two looks. MPI's own waiting would spin on a core that the
 /// measuring ranks' launcher, or their clock frequency, could use.
@@ -19,11 +26,13 @@ pub(crate) struct Team {
     /// Carries what is measured.
     pub(crate) data: Comm,
     control: Comm,
+    /// Whether its ranks read one clock and have a core each, so that they can begin at a moment said ahead.
+    pub(crate) one_clock: bool,
 }
 
 impl Team {
-    fn new(ranks: &Comm) -> Result<Team, MpiError> {
-        Ok(Team { data: ranks.duplicate()?, control: ranks.duplicate()? })
+    fn new(ranks: &Comm, one_clock: bool) -> Result<Team, MpiError> {
+        Ok(Team { data: ranks.duplicate()?, control: ranks.duplicate()?, one_clock })
     }
 
     /// Whether this rank is the one that decides and times.
@@ -31,9 +40,30 @@ impl Team {
         self.data.rank == 0
     }
 
+    /// Rank 0's `word`, on all ranks, along a tree of messages of our own. Collective.
+    #[inline]
+    pub(crate) fn announce(&self, mut word: u64) -> Result<u64, MpiError> {
+        let Comm { rank, size, .. } = self.control;
+        let mut distance = 1;
+        while distance < size {
+            if rank & distance != 0 {
+                word = self.control.receive_word(rank - distance)?;
+                break;
+            }
+            distance *= 2;
+        }
+        while distance > 1 {
+            distance /= 2;
+            if rank + distance < size {
+                self.control.send_word(word, rank + distance)?;
+            }
+        }
+        Ok(word)
+    }
+
     /// Rank 0's answer to whether there is another batch, on all ranks.
     pub(crate) fn agree(&self, another: bool) -> Result<bool, MpiError> {
-        self.control.broadcast(u8::from(another)).map(|word| word != 0)
+        self.control.broadcast([u8::from(another)]).map(|[word]| word != 0)
     }
 
     /// Dissemination barrier of empty messages: the library's own would be part of what is compared.
@@ -67,6 +97,8 @@ impl Team {
 pub(crate) enum Turn {
     /// The next check or visit of its teams begins.
     Go,
+    /// The pair finds out what may disturb or crash what it asks.
+    Late,
     /// All is done.
     End,
     /// Stop: a payload arrived changed.
@@ -74,28 +106,33 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    const ALL: [Turn; 3] = [Turn::Go, Turn::End, Turn::WrongData];
+    const ALL: [Turn; 4] = [Turn::Go, Turn::Late, Turn::End, Turn::WrongData];
 }
 
 /// All ranks of the world.
 pub(crate) struct Crew {
     turns: Comm,
     all: Team,
+    /// All ranks that have a partner: one stays out where the number is odd.
+    pairs: Option<Team>,
     pair: Option<Team>,
 }
 
 impl Crew {
     /// Makes the communicators. Collective over `world`.
-    pub(crate) fn new(world: &Comm) -> Result<Crew, MpiError> {
-        let pair = world.first(2)?.as_ref().map(Team::new).transpose()?;
-        Ok(Crew { turns: world.duplicate()?, all: Team::new(world)?, pair })
+    pub(crate) fn new(world: &Comm, place: Place) -> Result<Crew, MpiError> {
+        let one_clock = place.one_node && !place.crowded;
+        let first = |count| world.first(count)?.as_ref().map(|ranks| Team::new(ranks, one_clock)).transpose();
+        let (pair, pairs) = (first(2)?, first(world.size / 2 * 2)?);
+        Ok(Crew { turns: world.duplicate()?, all: Team::new(world, one_clock)?, pairs, pair })
     }
 
     /// The team of `kernel`, if this rank is in it.
     pub(crate) fn team(&self, kernel: Kernel) -> Option<Team> {
-        match kernel {
-            Kernel::Latency | Kernel::Bandwidth => self.pair,
-            Kernel::Allreduce => Some(self.all),
+        match kernel.row().ranks {
+            Ranks::Pair => self.pair,
+            Ranks::Pairs => self.pairs,
+            Ranks::All => Some(self.all),
         }
     }
 
@@ -104,13 +141,23 @@ impl Crew {
         self.tell(team.data.size, Turn::Go)
     }
 
+    /// Ranks 0 and 1.
+    pub(crate) fn pair(&self) -> Option<Team> {
+        self.pair
+    }
+
+    /// Rank 0 lets rank 1 know that the end begins.
+    pub(crate) fn begin_late(&self) -> Result<(), MpiError> {
+        self.tell(2, Turn::Late)
+    }
+
     /// Rank 0 sends everybody home.
     pub(crate) fn dismiss(&self, turn: Turn) -> Result<(), MpiError> {
         self.tell(self.turns.size, turn)
     }
 
     fn tell(&self, ranks: i32, turn: Turn) -> Result<(), MpiError> {
-        (1..ranks).try_for_each(|rank| self.turns.outgoing(&[turn as u8], rank).send())
+        (1..ranks).try_for_each(|rank| self.turns.outgoing(Lane::of(&[turn as u8]), rank).send())
     }
 
     /// The other ranks sleep until rank 0 tells them something.
@@ -119,7 +166,7 @@ impl Crew {
             thread::sleep(NAP);
         }
         let mut word = [0];
-        self.turns.incoming(&mut word, 0).receive()?;
+        self.turns.incoming(LaneMut::of(&mut word), 0).receive()?;
         Ok(Turn::ALL.into_iter().find(|turn| *turn as u8 == word[0]).unwrap_or(Turn::End))
     }
 }

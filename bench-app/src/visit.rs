@@ -2,54 +2,52 @@
 
 use std::time::Duration;
 
-use bench_app::{Cell, Kernel};
-
-use crate::{
-    buffers::Buffers,
-    clock::Start,
-    kernels::{
-        Repeat,
-        bandwidth::{Sink, Source},
-        latency::{Ping, Pong},
-    },
-    mpi_ffi::MpiError,
-    team::Team,
+use bench_app::{
+    Cell,
+    clock::{self, Start},
+    event::Sync,
+    kernel::Ranks,
+    stationarity::{Settled, median, settle},
+    tails::{self, Trace},
 };
+
+use crate::{kernels::Repeat, mpi_ffi::MpiError, rounds::Rounds, team::Team};
 
 /// Batches kept in a visit, however long one takes.
 const AT_LEAST: usize = 3;
+/// How many times a visit's time may pass before starts that fail are given up.
+const OVERTIME: u32 = 4;
 
-/// Visits `cell` for `time`: durations of its batches in ns, warm-up left out, which only rank 0 may use.
-pub(crate) fn visit(cell: &Cell, time: Duration, team: &Team, buffers: &mut Buffers) -> Result<Vec<u64>, MpiError> {
-    let (len, comm) = (cell.bytes.0 as usize, team.data);
-    let Buffers { outgoing, incoming, terms, sums, .. } = buffers;
-    match cell.kernel {
-        Kernel::Latency if team.leads() => {
-            let (there, back) = (comm.outgoing(outgoing.head(len), 1), comm.incoming(incoming.head_mut(len), 1));
-            batches(cell, time, team, &mut Ping { there, back })
-        }
-        Kernel::Latency => {
-            let (there, back) = (comm.incoming(incoming.head_mut(len), 0), comm.outgoing(outgoing.head(len), 0));
-            batches(cell, time, team, &mut Pong { there, back })
-        }
-        Kernel::Bandwidth if team.leads() => {
-            let window = comm.outgoing_window(std::array::from_fn(|_| outgoing.head(len)), 1);
-            batches(cell, time, team, &mut Source { window, reply: comm.incoming(&mut [], 1) })
-        }
-        Kernel::Bandwidth => {
-            let window = comm.incoming_window(incoming.messages_mut(bench_app::kernel::WINDOW, len), 0);
-            batches(cell, time, team, &mut Sink { window, reply: comm.outgoing(&[], 0) })
-        }
-        Kernel::Allreduce => {
-            let count = len / size_of::<f64>();
-            let mut sum = comm.sum(terms.head(count), sums.head_mut(count));
-            // A collective lasts as long as its slowest rank.
-            team.slowest(&batches(cell, time, team, &mut sum)?)
-        }
-    }
+/// What a visit brought. Only rank 0's is of use.
+pub(crate) struct Visit {
+    /// Durations of the kept batches, ns.
+    pub(crate) ns: Vec<u64>,
+    /// Batches before them.
+    pub(crate) discarded: u32,
+    pub(crate) settled: Settled,
+    pub(crate) sync: Sync,
+    /// Repetitions begun together, and those in which a rank was late.
+    pub(crate) made: u32,
+    pub(crate) late: u32,
 }
 
-fn batches(cell: &Cell, time: Duration, team: &Team, work: &mut impl Repeat) -> Result<Vec<u64>, MpiError> {
+/// Visits `cell` for `time` with this rank's part `work` in it. Collective over the team.
+pub(crate) fn visit(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Result<Visit, MpiError> {
+    let mut visit = match cell.kernel.row().ranks {
+        Ranks::Pair => of_batches(batches(cell, time, team, work)?),
+        Ranks::Pairs => of_batches(team.slowest(&batches(cell, time, team, work)?)?),
+        Ranks::All => rounds(cell, time, team, work)?,
+    };
+    let (more, settled) = settle(&visit.ns, cell.warm_up());
+    visit.ns.drain(..more);
+    Ok(Visit { discarded: cell.warm_up() + more as u32, settled, ..visit })
+}
+
+fn of_batches(ns: Vec<u64>) -> Visit {
+    Visit { ns, discarded: 0, settled: Settled::TooFew, sync: Sync::Batch, made: 0, late: 0 }
+}
+
+fn batches(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Result<Vec<u64>, MpiError> {
     let k = cell.k.get();
     for _ in 0..cell.warm_up() {
         batch(k, team, work)?;
@@ -63,9 +61,65 @@ fn batches(cell: &Cell, time: Duration, team: &Team, work: &mut impl Repeat) -> 
 }
 
 /// One batch, in ns. All ranks are ready when it begins, so its first message neither waits nor comes unexpected.
-fn batch(k: u32, team: &Team, work: &mut impl Repeat) -> Result<u64, MpiError> {
+fn batch(k: u32, team: &Team, work: &mut dyn Repeat) -> Result<u64, MpiError> {
     team.synchronise()?;
     let start = Start::now();
     work.repeat(k)?;
     Ok(start.ns())
+}
+
+/// Batches of repetitions that are timed one by one: a batch is the sum of K that count, one after the other.
+fn rounds(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Result<Visit, MpiError> {
+    let k = cell.k.get();
+    let sync = if team.one_clock { Sync::RoundTime } else { Sync::Barrier };
+    let mut rounds = Rounds::new(team, work, sync);
+    for _ in 0..cell.warm_up() {
+        rounds.take(k)?;
+    }
+    (rounds.made, rounds.late) = (0, 0);
+    let mut taken = Vec::new();
+    let begun = Start::now();
+    loop {
+        let enough = taken.len() >= AT_LEAST * k as usize;
+        if !team.agree(!enough || begun.elapsed() < time)? {
+            break;
+        }
+        let hopeless = rounds.hopeless() || !enough && begun.elapsed() > OVERTIME * time;
+        if rounds.sync == Sync::RoundTime && team.agree(hopeless)? {
+            rounds.fall_back();
+            taken.clear();
+        }
+        taken.extend(rounds.take(k)?);
+    }
+    let ns = taken.chunks_exact(k as usize).map(|batch| batch.iter().sum()).collect();
+    let Rounds { sync, made, late, .. } = rounds;
+    Ok(Visit { sync, made, late, ..of_batches(ns) })
+}
+
+/// Repetitions of `cell` timed one by one for about `time`, after a `visit` has shown how many that are. The trace is
+/// rank 0's. Collective over the team.
+pub(crate) fn trace(
+    cell: &Cell,
+    time: Duration,
+    team: &Team,
+    (visit, work): (&Visit, &mut dyn Repeat),
+) -> Result<Option<Trace>, MpiError> {
+    let repetition = if visit.ns.is_empty() { f64::MAX } else { median(&visit.ns) / f64::from(cell.k.get()) };
+    let count = team.announce(tails::count(repetition, time.as_nanos() as f64).into())? as u32;
+    let single = |work: &mut dyn Repeat| {
+        let mut singles = Vec::with_capacity(count as usize);
+        team.synchronise()?;
+        for _ in 0..count {
+            let start = Start::now();
+            work.repeat(1)?;
+            singles.push(start.ns());
+        }
+        Ok(singles)
+    };
+    let singles = match cell.kernel.row().ranks {
+        Ranks::Pair => single(work)?,
+        Ranks::Pairs => team.slowest(&single(work)?)?,
+        Ranks::All => Rounds::new(team, work, visit.sync).take(count)?,
+    };
+    Ok(Trace::of(cell.kernel, cell.bytes, &singles, clock::cost()))
 }

@@ -9,7 +9,13 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{Bytes, Kernel, WINDOW};
+use crate::{
+    bytes::Bytes,
+    kernel::{Kernel, Ranks, Sizes},
+};
+
+/// Sizes of a launch by hand.
+const USUAL_SIZES: [u64; 4] = [8, 1 << 10, 64 << 10, 1 << 20];
 
 /// One kernel at one message size, with K fixed before the experiment so that it is equal in all modes.
 ///
@@ -28,9 +34,10 @@ impl Cell {
     /// Batches discarded at the start of each visit: two, or as many as it takes to pass 32 messages.
     #[must_use]
     pub fn warm_up(&self) -> u32 {
-        let messages = match self.kernel {
-            Kernel::Latency | Kernel::Allreduce => 2,
-            Kernel::Bandwidth => WINDOW as u32,
+        // Each rank of a collective both sends and receives.
+        let messages = match self.kernel.row().ranks {
+            Ranks::Pair | Ranks::Pairs => self.kernel.row().operations,
+            Ranks::All => 2,
         };
         32_u32.div_ceil(messages * self.k.get().min(32)).max(2)
     }
@@ -46,6 +53,23 @@ pub enum Order {
     Ascending,
 }
 
+/// Which memory messages are sent from and received into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum BufferKind {
+    /// The same places for each message: they stay in the caches.
+    #[default]
+    Hot,
+    /// One place after the other, in sets larger than the last-level cache.
+    Rotating,
+}
+
+impl BufferKind {
+    fn is_hot(&self) -> bool {
+        *self == BufferKind::Hot
+    }
+}
+
 /// All that one launch measures.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Workload {
@@ -59,6 +83,9 @@ pub struct Workload {
     pub order: Order,
     /// Seed of that order.
     pub seed: u64,
+    /// Memory of the messages. Left out where it is the usual one: the identity of a case is what is written of it.
+    #[serde(default, skip_serializing_if = "BufferKind::is_hot")]
+    pub buffers: BufferKind,
 }
 
 impl Workload {
@@ -72,6 +99,10 @@ impl Workload {
             Order::Ascending => "ascending",
         };
         args.extend(["--order".into(), order.into(), "--seed".into(), self.seed.to_string()]);
+        match self.buffers {
+            BufferKind::Hot => {}
+            BufferKind::Rotating => args.extend(["--buffers".into(), "rotating".into()]),
+        }
         args
     }
 
@@ -124,10 +155,11 @@ impl FromStr for SizeArg {
     }
 }
 
-/// Measure MPI latency, bandwidth and allreduce, by batches that are kept, not averaged.
+/// Measure what MPI's messages and collectives take, by batches that are kept, not averaged.
 ///
-/// Start it under any launcher with two or more ranks. Latency and bandwidth run between ranks 0 and 1 (the others
-/// sleep), allreduce over all ranks. The first visit of a cell follows a check of every byte it transfers.
+/// Start it under any launcher with two or more ranks. Latency, bandwidth and bibw run between ranks 0 and 1 (the others
+/// sleep), mbw between rank i and rank i + n/2, the others over all ranks. The first visit of a cell follows a check of
+/// every byte it transfers.
 /// Results are lines on standard output, `@sifbench <length> <crc32> <json>`; `ns` holds the raw batches.
 #[derive(Debug, Parser)]
 #[command(
@@ -136,7 +168,8 @@ impl FromStr for SizeArg {
     after_help = "Examples:\n  \
         mpirun -np 2 bench-app --table\n  \
         mpirun -np 2 bench-app --kernel latency --size 8 --size 4Mi:1\n  \
-        mpirun -np 4 bench-app --size latency@8:200 --size allreduce@1Ki:100 --rounds 10\n\n\
+        mpirun -np 4 bench-app --size latency@8:200 --size allreduce@1Ki:20 --rounds 10\n  \
+        mpirun -np 8 bench-app --kernel mbw,barrier,bcast,alltoall --table\n\n\
         Exit codes:\n  \
         0  everything was measured\n  \
         2  bad arguments (said by launcher rank 0; the other ranks leave with 0)\n  \
@@ -145,11 +178,13 @@ impl FromStr for SizeArg {
         5  an MPI call failed or the output is closed; the world was aborted"
 )]
 pub struct Args {
-    /// Kernels that sizes without a kernel of their own apply to [default: latency,bandwidth,allreduce]
-    #[arg(long, value_delimiter = ',')]
+    /// Kernels that sizes without a kernel of their own apply to: latency, bandwidth, bibw, mbw, barrier, bcast,
+    /// allreduce, allreduce-in-place, alltoall
+    #[arg(long, value_delimiter = ',', default_values_t = Kernel::USUAL)]
     kernel: Vec<Kernel>,
     /// A message size as [KERNEL@]BYTES[:K]; K is the number of repetitions in a batch (may be repeated)
-    #[arg(long, value_name = "SIZE", default_values = ["8", "1Ki", "64Ki", "1Mi"])]
+    /// [default: 8 1Ki 64Ki 1Mi, or 0 where there is no message]
+    #[arg(long, value_name = "SIZE")]
     size: Vec<SizeArg>,
     /// Visits a cell
     #[arg(long, default_value = "3")]
@@ -163,6 +198,9 @@ pub struct Args {
     /// Seed of that order
     #[arg(long, default_value = "1")]
     seed: u64,
+    /// Memory that messages are sent from and received into
+    #[arg(long, value_enum, default_value = "hot")]
+    buffers: BufferKind,
     /// Print medians as a table on standard error at the end (always done where that is a terminal)
     #[arg(long)]
     pub table: bool,
@@ -174,21 +212,35 @@ impl Args {
     /// # Errors
     /// A cell that its kernel cannot run, or that is asked for twice.
     pub fn workload(&self) -> Result<Workload, String> {
-        let all = if self.kernel.is_empty() { &Kernel::ALL[..] } else { &self.kernel[..] };
         let mut cells: Vec<Cell> = Vec::new();
-        for size in &self.size {
-            let one = size.kernel.map(|kernel| [kernel]);
-            for &kernel in one.as_ref().map_or(all, |kernel| &kernel[..]) {
-                let bytes = size.bytes;
-                kernel.check(bytes).map_err(|why| format!("--size {kernel}@{}: {why}", bytes.0))?;
-                if cells.iter().any(|cell| cell.kernel == kernel && cell.bytes == bytes) {
-                    return Err(format!("--size {kernel}@{}: given twice", bytes.0));
-                }
-                let k = size.k.or(NonZeroU32::new(kernel.default_k(bytes))).unwrap_or(NonZeroU32::MIN);
-                cells.push(Cell { kernel, bytes, k });
+        for (kernel, bytes, k) in self.asked() {
+            kernel.check(bytes).map_err(|why| format!("--size {kernel}@{}: {why}", bytes.0))?;
+            if cells.iter().any(|cell| cell.kernel == kernel && cell.bytes == bytes) {
+                return Err(format!("--size {kernel}@{}: given twice", bytes.0));
             }
+            let k = k.or(NonZeroU32::new(kernel.default_k(bytes))).unwrap_or(NonZeroU32::MIN);
+            cells.push(Cell { kernel, bytes, k });
         }
-        Ok(Workload { cells, rounds: self.rounds, visit_ms: self.visit_ms, order: self.order, seed: self.seed })
+        let Args { rounds, visit_ms, order, seed, buffers, .. } = *self;
+        Ok(Workload { cells, rounds, visit_ms, order, seed, buffers })
+    }
+}
+
+impl Args {
+    /// Every kernel and size that was asked for, or is usual.
+    fn asked(&self) -> Vec<(Kernel, Bytes, Option<NonZeroU32>)> {
+        if self.size.is_empty() {
+            let usual = |kernel: &Kernel| {
+                let sizes = if kernel.row().sizes == Sizes::Nothing { &[0][..] } else { &USUAL_SIZES };
+                sizes.iter().map(|bytes| (*kernel, Bytes(*bytes), None)).collect::<Vec<_>>()
+            };
+            return self.kernel.iter().flat_map(usual).collect();
+        }
+        let of = |size: &SizeArg| {
+            let kernels = size.kernel.map_or_else(|| self.kernel.clone(), |kernel| vec![kernel]);
+            kernels.into_iter().map(|kernel| (kernel, size.bytes, size.k)).collect::<Vec<_>>()
+        };
+        self.size.iter().flat_map(of).collect()
     }
 }
 
@@ -204,10 +256,10 @@ mod tests {
     }
 
     fn workloads() -> impl Strategy<Value = Workload> {
-        let cell = (0..3_usize, 1..4096_u64, 1..1000_u32).prop_map(|(kernel, units, k)| Cell {
-            kernel: Kernel::ALL[kernel],
-            bytes: Bytes(units * 8),
-            k: NonZeroU32::new(k).unwrap(),
+        let cell = (0..Kernel::ALL.len(), 1..4096_u64, 1..1000_u32).prop_map(|(kernel, units, k)| {
+            let kernel = Kernel::ALL[kernel];
+            let bytes = Bytes(if kernel.row().sizes == Sizes::Nothing { 0 } else { units * 8 });
+            Cell { kernel, bytes, k: NonZeroU32::new(k).unwrap() }
         });
         let cells = proptest::collection::vec(cell, 1..20).prop_map(|mut cells| {
             let mut seen = std::collections::HashSet::new();
@@ -215,9 +267,13 @@ mod tests {
             cells
         });
         let order = prop_oneof![Just(Order::Shuffled), Just(Order::Ascending)];
-        (cells, 1..100_u32, 1..1000_u32, order, any::<u64>()).prop_map(|(cells, rounds, visit_ms, order, seed)| {
-            Workload { cells, rounds: NonZeroU32::new(rounds).unwrap(), visit_ms, order, seed }
-        })
+        let buffers = prop_oneof![Just(BufferKind::Hot), Just(BufferKind::Rotating)];
+        (cells, 1..100_u32, 1..1000_u32, order, any::<u64>(), buffers).prop_map(
+            |(cells, rounds, visit_ms, order, seed, buffers)| {
+                let rounds = NonZeroU32::new(rounds).unwrap();
+                Workload { cells, rounds, visit_ms, order, seed, buffers }
+            },
+        )
     }
     use proptest::prelude::Just;
 
@@ -245,6 +301,20 @@ mod tests {
     }
 
     #[test]
+    fn kernels_without_sizes_get_the_usual_ones() {
+        let check = |args: &[&str], expected: &[&str]| {
+            let args: Vec<_> = args.iter().map(|s| (*s).to_owned()).collect();
+            let cells: Vec<_> = parse(&args).unwrap().cells.iter().map(ToString::to_string).collect();
+            assert_eq!(cells, expected);
+        };
+        check(
+            &["--kernel", "barrier,bcast"],
+            &["barrier@0:40", "bcast@8:40", "bcast@1024:40", "bcast@65536:1", "bcast@1048576:1"],
+        );
+        assert_eq!(parse(&[]).unwrap().cells.len(), 12);
+    }
+
+    #[test]
     fn warm_up_passes_two_batches_and_32_messages() {
         let check = |cell: &str, batches: u32| {
             let workload = parse(&["--size".to_owned(), cell.to_owned()]).unwrap();
@@ -265,7 +335,7 @@ mod tests {
             let error = parse(&args).unwrap_err();
             assert!(error.contains(expected), "{args:?}: {error}");
         };
-        check(&["--size", "bandwidth@0"], "bandwidth@0: bandwidth of empty messages");
+        check(&["--size", "bandwidth@0"], "bandwidth@0: empty messages have no rate");
         check(&["--size", "allreduce@12"], "multiple of 8");
         check(&["--size", "latency@8", "--size", "latency@8"], "given twice");
         check(&["--size", "jitter@8"], "unknown kernel `jitter`");

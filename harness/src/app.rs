@@ -11,6 +11,7 @@ use std::{
 };
 
 use include_dir::{Dir, include_dir};
+use serde::Deserialize;
 
 use crate::{
     cache::{Cache, CacheError, Inputs, Kind, Made},
@@ -64,7 +65,7 @@ pub fn inputs() -> Inputs {
     let catalogue = Catalogue::built_in();
     let digest = |wheel: Result<Wheel, Unknown>| wheel.map_or_else(|e| e.to_string(), |w| w.sha256.to_string());
     let tools = TOOLS.iter().map(|tool| digest(catalogue.tool(tool)));
-    let inputs = Inputs::default().with(WORKSPACE).with(LOCK).with(GLIBC).with(digest(catalogue.openmpi(&abi())));
+    let inputs = Inputs::default().with(WORKSPACE).with(crates().join("\n")).with(GLIBC).with(abi_identity(&catalogue));
     let inputs = tools.fold(inputs, Inputs::with);
     sources(&SOURCES)
         .into_iter()
@@ -78,6 +79,44 @@ fn name() -> String {
 /// The Open MPI whose headers are compiled against: the oldest series with `libmpi.so.40` in use.
 fn abi() -> MpiVersion {
     "4.1.8".parse().unwrap_or_else(|_| unreachable!("a version"))
+}
+
+/// The crates that bench-app is compiled from, with their versions and digests: what else stands in the lock file is the
+/// harness's and changes nothing here.
+fn crates() -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Lock {
+        package: Vec<Package>,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
+        version: String,
+        checksum: Option<String>,
+        #[serde(default)]
+        dependencies: Vec<String>,
+    }
+    let lock: Lock = toml::from_str(LOCK).unwrap_or_else(|error| unreachable!("cargo reads it: {error}"));
+    let mut wanted = vec!["bench-app".to_owned()];
+    let mut next = 0;
+    while let Some(dependency) = wanted.get(next).cloned() {
+        // `name`, or `name version` where there are several.
+        let mut words = dependency.split(' ');
+        let (name, version) = (words.next(), words.next());
+        let meant = |p: &&Package| Some(p.name.as_str()) == name && version.is_none_or(|version| p.version == version);
+        for package in lock.package.iter().filter(meant) {
+            let more = package.dependencies.iter().filter(|dependency| !wanted.contains(dependency));
+            wanted.extend(more.cloned().collect::<Vec<_>>());
+        }
+        next += 1;
+    }
+    let line = |p: &Package| format!("{} {} {}", p.name, p.version, p.checksum.as_deref().unwrap_or_default());
+    let has = |p: &&Package| wanted.iter().any(|w| *w == p.name || *w == format!("{} {}", p.name, p.version));
+    lock.package.iter().filter(has).map(line).collect()
+}
+
+fn abi_identity(catalogue: &Catalogue) -> String {
+    catalogue.openmpi(&abi()).map_or_else(|e| e.to_string(), |release| release.source.identity(&abi()))
 }
 
 fn sources(directory: &'static Dir<'static>) -> Vec<(&'static Path, &'static [u8])> {
@@ -97,7 +136,7 @@ pub fn build(cache: &Cache, tools: &Tools<'_>, say: &dyn Fn(&str)) -> Result<Mad
         say("bench-app: fetching zig, cargo-zigbuild, libclang");
         let [zig, zigbuild, clang] = TOOLS.map(|tool| tool_directory(cache, tools, tool));
         let (zig, zigbuild, clang) = (zig?, zigbuild?, clang?);
-        let mpi = mpi::install(cache, tools, &abi())?.path;
+        let mpi = mpi::install(cache, &Catalogue::built_in(), tools, &abi())?.path;
         say("bench-app: compiling");
         let workspace = target.join("workspace");
         write_sources(&workspace)?;
@@ -164,6 +203,18 @@ fn write_sources(target: &Path) -> Result<(), AppError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_it_is_made_from_are_its_own_crates() {
+        let crates = crates();
+        let has = |name: &str| crates.iter().any(|line| line.starts_with(&format!("{name} ")));
+        for own in ["bench-app", "mpi", "mpi-sys", "bindgen", "clap_builder", "crc32fast"] {
+            assert!(has(own), "{own}: {crates:?}");
+        }
+        for others in ["harness", "plotters", "csv", "indicatif", "insta"] {
+            assert!(!has(others), "{others}");
+        }
+    }
 
     #[test]
     fn the_sources_make_a_workspace_of_their_own() {

@@ -91,6 +91,12 @@ impl Cache {
         self.root.join(kind.directory()).join(name)
     }
 
+    /// Where `scripts/setup/apptainer` puts Apptainer on machines that have none.
+    #[must_use]
+    pub fn apptainer(&self) -> PathBuf {
+        self.root.join("apptainer/bin/apptainer")
+    }
+
     /// The entry `name`, made by `make` (given the path to create) unless it is there already.
     ///
     /// # Errors

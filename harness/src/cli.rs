@@ -1,19 +1,23 @@
 //! The command line: words and help. What the words do is in [`commands`].
 
 pub mod aa;
+mod check;
 pub mod commands;
 pub mod compare;
+mod doctor;
 pub mod edge;
+mod init;
+mod manual;
 mod progress;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     config::Overrides,
     id::{MpiVersion, SiteId},
-    image::Source,
+    image::Bootstrap,
     process::{Place, Room},
 };
 
@@ -27,14 +31,16 @@ use crate::{
     version,
     arg_required_else_help = true,
     after_help = "Examples:\n  \
+        sifbench doctor                     what this machine has and lacks\n  \
         sifbench plan quick                 the exact commands, nothing is run\n  \
         sifbench mpi install 4.1.8          an Open MPI for the host side\n  \
         sifbench image build 4.1.8          the image beside it\n  \
+        sifbench init my.toml               a campaign of your own, explained\n  \
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
         sifbench report                     tables, and an HTML page of the newest run\n  \
         sifbench compare results/a results/b     what changed from one run to another\n\n\
-        Exit codes: 0 done, 1 failed, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
+        Exit codes: 0 done, 1 failed or lacking, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -43,6 +49,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a campaign for this machine, every key explained
+    Init(init::InitArgs),
     /// Print the exact commands of a campaign; needs nothing installed
     Plan(PlanArgs),
     /// Measure a campaign, or go on with a run that was stopped
@@ -53,6 +61,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Test the method itself: how often it sees differences where there are none, and finds those there are
     Aa(aa::AaArgs),
+    /// Check this machine: what is here, what is lacking, what that costs, and what to type
+    Doctor(doctor::DoctorArgs),
     /// Open MPIs of the host
     Mpi {
         #[command(subcommand)]
@@ -63,6 +73,10 @@ enum Command {
         #[command(subcommand)]
         command: ImageCommand,
     },
+    /// Print completions for a shell
+    Completions(manual::CompletionsArgs),
+    /// Write manual pages, one a command
+    Man(manual::ManArgs),
 }
 
 /// A campaign and what overrides it.
@@ -152,6 +166,7 @@ enum MpiCommand {
         versions: Vec<MpiVersion>,
     },
     /// List those in the cache and on PATH
+    #[command(after_help = "Example:\n  sifbench mpi list --json | jq -r '.[].version'")]
     List {
         /// Print JSON
         #[arg(long)]
@@ -162,10 +177,13 @@ enum MpiCommand {
 #[derive(Debug, Subcommand)]
 enum ImageCommand {
     /// Build images; what is there already is not built again
-    #[command(after_help = "Examples:\n  sifbench image build 4.1.8\n  \
+    #[command(after_help = "Examples:\n  sifbench image build 4.1.8\n  sifbench image build --all\n  \
         sifbench image build 5.0.11 --source docker:debian:trixie-slim")]
     Build(BuildArgs),
+    /// Check images: launch two ranks by their own mpirun, and compare what is in them with what would be built
+    Check(check::CheckArgs),
     /// List those in the cache
+    #[command(after_help = "Example:\n  sifbench image list --json | jq -r '.[] | select(.current | not) | .path'")]
     List {
         /// Print JSON
         #[arg(long)]
@@ -178,9 +196,12 @@ enum ImageCommand {
 pub struct BuildArgs {
     /// Versions of Open MPI; without any, the base image alone
     pub versions: Vec<MpiVersion>,
+    /// Every version of the catalogue
+    #[arg(long, conflicts_with = "versions")]
+    pub all: bool,
     /// Where the Debian inside comes from: docker:IMAGE or debootstrap:MIRROR [default: apt's mirror, else docker]
     #[arg(long)]
-    pub source: Option<Source>,
+    pub source: Option<Bootstrap>,
 }
 
 /// Runs the tool with `args` and maps what happens to an exit code.
@@ -190,7 +211,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Help and version go to standard output and are no failures; clap knows which is which.
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+            return if edge::is_written(&error.print()) { ExitCode::from(code) } else { ExitCode::FAILURE };
         }
     };
     let room = match Room::take_charge(Place::default()) {
@@ -199,15 +220,20 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let edge = edge::Edge::of_process(room);
     let result = match &cli.command {
+        Command::Init(args) => init::init(&edge, args),
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
         Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
+        Command::Doctor(args) => doctor::doctor(&edge, args),
         Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
         Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),
         Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),
+        Command::Image { command: ImageCommand::Check(args) } => check::check(&edge, args),
         Command::Image { command: ImageCommand::List { json } } => commands::image_list(&edge, *json),
+        Command::Completions(args) => manual::completions(&edge, args, Cli::command()),
+        Command::Man(args) => manual::man(&edge, args, Cli::command()),
     };
     result.unwrap_or_else(|error| edge::fail(&error))
 }

@@ -2,6 +2,9 @@
 //!
 //! Precedence: flag, environment, campaign, site, built-in. Unknown keys are refused, with line and column.
 
+pub mod draft;
+mod workload;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -10,7 +13,7 @@ use std::{
     str::FromStr,
 };
 
-use bench_app::{Bytes, Cell, Kernel, Workload, workload::Order};
+use bench_app::{Workload, workload::Order};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
@@ -19,6 +22,7 @@ use crate::{
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
 };
+use workload::WorkloadTable;
 
 /// Campaigns that come with the tool: name and text.
 pub const BUILT_IN: [(&str, &str); 1] = [("quick", include_str!("../campaigns/quick.toml"))];
@@ -76,37 +80,10 @@ pub struct Campaign {
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WorkloadTable {
-    #[serde(default)]
-    latency: Vec<Word<SizeAndK>>,
-    #[serde(default)]
-    bandwidth: Vec<Word<SizeAndK>>,
-    #[serde(default)]
-    allreduce: Vec<Word<SizeAndK>>,
-    rounds: NonZeroU32,
-    visit_ms: NonZeroU32,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Probe {
     mode: Word<Mode>,
     host: Option<MpiVersion>,
     image: Option<MpiVersion>,
-}
-
-/// `BYTES[:K]`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct SizeAndK(Bytes, Option<NonZeroU32>);
-
-impl FromStr for SizeAndK {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let Some((bytes, k)) = text.split_once(':') else { return Ok(Self(text.parse()?, None)) };
-        let k = k.parse().map_err(|_| format!("`{k}` in `{text}` is not a K; hint: a positive whole number"))?;
-        Ok(Self(bytes.parse()?, Some(k)))
-    }
 }
 
 /// A value written as a string and parsed by its `FromStr`, so that the parser can point at it.
@@ -171,7 +148,7 @@ impl Campaign {
                 return fault(what, probe_hint(needs));
             }
         }
-        if let Err(what) = campaign.cells() {
+        if let Err(what) = campaign.workload.cells() {
             return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes");
         }
         Ok(campaign)
@@ -199,11 +176,12 @@ impl Campaign {
         let seed = overrides.seed.unwrap_or(self.seed);
         let ranks = overrides.ranks.unwrap_or(self.ranks).get();
         let workload = Workload {
-            cells: self.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
+            cells: self.workload.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
             rounds: self.workload.rounds,
             visit_ms: self.workload.visit_ms.get(),
             order: Order::Shuffled,
             seed,
+            buffers: self.workload.buffers,
         };
         let case = |mode, host: Option<&MpiVersion>, image: Option<&MpiVersion>| Case {
             stack: stack(mode, host, image, parts),
@@ -223,28 +201,6 @@ impl Campaign {
             limits: self.limits,
             decision: self.decision.clone(),
         }
-    }
-
-    fn cells(&self) -> Result<Vec<Cell>, String> {
-        let table = &self.workload;
-        let of = |kernel, sizes: &[Word<SizeAndK>]| -> Vec<(Kernel, SizeAndK)> {
-            sizes.iter().map(|size| (kernel, size.0)).collect()
-        };
-        let all = [
-            of(Kernel::Latency, &table.latency),
-            of(Kernel::Bandwidth, &table.bandwidth),
-            of(Kernel::Allreduce, &table.allreduce),
-        ];
-        let mut cells: Vec<Cell> = Vec::new();
-        for (kernel, SizeAndK(bytes, k)) in all.concat() {
-            kernel.check(bytes).map_err(|why| format!("{kernel} {bytes}: {why}"))?;
-            if cells.iter().any(|cell| (cell.kernel, cell.bytes) == (kernel, bytes)) {
-                return Err(format!("{kernel} {bytes} is listed twice"));
-            }
-            let k = k.or(NonZeroU32::new(kernel.default_k(bytes))).unwrap_or(NonZeroU32::MIN);
-            cells.push(Cell { kernel, bytes, k });
-        }
-        if cells.is_empty() { Err("has no sizes".into()) } else { Ok(cells) }
     }
 }
 
@@ -393,6 +349,10 @@ mod tests {
         check("host = \"5.0.11\"\n", "", &["[[probe]] of mode hybrid", "hint: write both"]);
         check("ranks = 2", "ranks = 0", &["line 7"]);
         check("silence_s", "silence", &["unknown field `silence`", "silence_s"]);
+        check("bandwidth =", "bandwith =", &["unknown kernel `bandwith`", "line 13, column 1", "bcast", "visit_ms"]);
+        check("rounds = 2\n", "", &["missing field `rounds`", "line 11"]);
+        check("visit_ms = 4", "visit_ms = 4\nbuffers = \"cold\"", &["unknown variant `cold`", "rotating", "line 17"]);
+        check("allreduce = [\"8\"", "barrier = [\"8\"", &["barrier 8 B: there is no message", "hint"]);
     }
 
     #[test]

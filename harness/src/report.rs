@@ -10,6 +10,7 @@ pub(crate) mod judge;
 pub(crate) mod layout;
 mod model;
 mod notes;
+mod plot;
 pub mod table;
 pub(crate) mod units;
 pub(crate) mod verdict;
@@ -17,7 +18,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use bench_app::{Bytes, Kernel};
+use bench_app::{Bytes, Kernel, workload::BufferKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -121,6 +122,8 @@ pub struct CaseReport {
     pub image: Option<Mpi>,
     /// Number of ranks.
     pub ranks: u32,
+    /// Which memory messages lie in.
+    pub buffers: BufferKind,
     /// What came out, in one sentence.
     pub answer: String,
     /// Kernel by kernel and size by size.
@@ -169,9 +172,9 @@ pub enum CellStatus {
 /// What was measured in one cell, over all analysed launches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// Time of one operation: a half round trip, one message of a window, one allreduce. ns.
+    /// Time of one operation, as the kernel's row defines it: a half round trip, one message of a window, one call. ns.
     pub time: Time,
-    /// The rate that follows from the time, for bandwidth alone.
+    /// The rate that follows from the time, for kernels that are read as one.
     pub rate: Option<Rate>,
     /// Time over the baseline's time, paired by block; none for the baseline, and where the baseline has no figure.
     pub ratio: Option<Ratio>,
@@ -266,6 +269,10 @@ pub struct Seen {
     pub placement: Vec<String>,
     /// Which namespaces ranks of a host share.
     pub isolation: Vec<String>,
+    /// What carried the messages between ranks 0 and 1: memory, the network, the fabric.
+    pub transport: Vec<String>,
+    /// Control variables of the library, such as its switch points, by name.
+    pub variables: BTreeMap<String, Vec<String>>,
 }
 
 /// A combination that was tried for its outcome.
@@ -293,6 +300,8 @@ pub struct Failure {
     /// Which.
     pub attempt: AttemptId,
     /// Its case.
+    pub case: CaseId,
+    /// Its case, as people read it.
     pub label: String,
     /// Why it was made.
     pub purpose: Purpose,

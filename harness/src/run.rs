@@ -111,6 +111,7 @@ impl Runner<'_> {
             said: watch.said(),
             hello: watch.hello.take(),
             facts: watch.facts.take(),
+            observed: std::mem::take(&mut watch.observed),
             swept,
             samples: SampleRange::empty(),
         };
@@ -179,7 +180,7 @@ struct Made {
 }
 
 /// A program that is not there or hangs before the launch is a result; anything else is the harness's own failure.
-fn not_started(error: ProcessError) -> Result<Outcome, RunError> {
+pub(crate) fn not_started(error: ProcessError) -> Result<Outcome, RunError> {
     match error {
         ProcessError::NotStarted { program, source } => {
             Ok(Outcome::NotStarted { reason: format!("`{program}`: {source}") })
@@ -214,7 +215,7 @@ pub fn words(swept: &Swept) -> Vec<String> {
     counted.chain(swept.left.iter().map(|left| format!("LEFT: {left}"))).collect()
 }
 
-fn deadlines(limits: &Limits) -> Deadlines {
+pub(crate) fn deadlines(limits: &Limits) -> Deadlines {
     let seconds = Duration::from_secs_f64;
     Deadlines {
         first: seconds(limits.hello_s),

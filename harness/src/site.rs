@@ -14,6 +14,12 @@ const SCHEDULERS: [(&str, &str, &[&str]); 4] = [
     ("Bridge", "ccc_msub", &["BRIDGE_MSUB_JOBID", "SLURM_JOB_ID"]),
 ];
 
+/// The schedulers whose commands are here.
+#[must_use]
+pub fn schedulers(on_path: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    SCHEDULERS.iter().filter(|(_, submit, _)| on_path(submit)).map(|(name, _, _)| *name).collect()
+}
+
 /// The scheduler on whose login node we are, if we are on one.
 #[must_use]
 pub fn login_node(env: &BTreeMap<String, String>, on_path: impl Fn(&str) -> bool) -> Option<&'static str> {

@@ -1,16 +1,17 @@
 //! A/A on runs that were made: here, synthetic ones.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+#[expect(dead_code, reason = "other tests use the rest")]
 mod synthetic;
 
 use harness::{
     aa::{self, Assessment, Slices, Verdict},
-    store::Run,
+    store::{Run, Tail},
 };
 
 fn stored(blocks: u32, seed: u64) -> Run {
     let synthetic::Run { manifest, design, records, samples } = synthetic::quick(blocks, seed);
-    Run { dir: "/results".into(), manifest, design, records, samples, closed: true }
+    Run { dir: "/results".into(), manifest, design, records, samples, closed: true, tail: Tail::default() }
 }
 
 fn verdict(assessment: &Assessment, what: &str) -> Verdict {

@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32};
 
-use bench_app::{Bytes, Cell, Kernel, Workload, workload::Order};
+use bench_app::{
+    Bytes, Cell, Kernel, Workload,
+    workload::{BufferKind, Order},
+};
 use harness::{
     case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Settings, Stack},
     compose::{apptainer::Runtime, compose},
@@ -41,7 +44,8 @@ fn settings() -> Settings {
 fn grid() -> String {
     let cell = Cell { kernel: Kernel::Latency, bytes: Bytes(8), k: NonZeroU32::new(200).unwrap() };
     let rounds = NonZeroU32::new(3).unwrap();
-    let workload = Workload { cells: vec![cell], rounds, visit_ms: 5, order: Order::Shuffled, seed: 1 };
+    let workload =
+        Workload { cells: vec![cell], rounds, visit_ms: 5, order: Order::Shuffled, seed: 1, buffers: BufferKind::Hot };
     let runtime = Runtime { program: "apptainer".into() };
     let mut text = String::new();
     for (title, settings) in [("plain", Settings::default()), ("with settings", settings())] {
@@ -71,8 +75,14 @@ fn every_mode_has_the_command_it_is_said_to_have() {
 /// Flags, binds and variables come too late for an instance that runs already.
 #[test]
 fn in_the_instance_mode_the_users_options_go_to_instance_start_alone() {
-    let workload =
-        Workload { cells: Vec::new(), rounds: NonZeroU32::MIN, visit_ms: 5, order: Order::Shuffled, seed: 1 };
+    let workload = Workload {
+        cells: Vec::new(),
+        rounds: NonZeroU32::MIN,
+        visit_ms: 5,
+        order: Order::Shuffled,
+        seed: 1,
+        buffers: BufferKind::Hot,
+    };
     let stack = stacks().swap_remove(3);
     let case = Case { stack, workload: workload.clone(), ranks: 2, settings: settings() };
     let commands = compose(&case, &workload, &Runtime { program: "apptainer".into() }, "NAME");

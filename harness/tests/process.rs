@@ -356,7 +356,14 @@ fn a_request_to_stop_ends_the_launch_cleanly() {
         let mut harness = bench.harness("orphans");
         let dir = bench.dir.path();
         eventually("the launch is on record", || bench.on_record("bare"));
-        rustix::process::kill_process(rustix::process::Pid::from_child(&harness), signal).unwrap();
+        let pid = rustix::process::Pid::from_child(&harness);
+        // An instance whose starter was ended tells us how its start went: neither an end nor a request to stop.
+        for remark in [rustix::process::Signal::USR1, rustix::process::Signal::USR2] {
+            rustix::process::kill_process(pid, remark).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(runs(bench.pid("bare")) && harness.try_wait().unwrap().is_none());
+        rustix::process::kill_process(pid, signal).unwrap();
         assert!(harness.wait().unwrap().success());
         assert_eq!(fs::read_to_string(dir.join("ended")).unwrap(), "Interrupted true []", "{signal:?}");
         ["group", "session", "stubborn", "bare"].iter().for_each(|name| assert!(!runs(bench.pid(name)), "{name}"));
@@ -391,6 +398,25 @@ fn the_next_start_clears_what_a_killed_harness_left() {
     assert!(bench.room().clear_stale().unwrap().nothing());
 }
 
+#[test]
+fn who_stops_an_instance_sees_it_end() {
+    let bench = Bench::new();
+    let start = now();
+    assert!(bench.harness("stopped").wait().unwrap().success());
+    assert_eq!(fs::read_to_string(bench.dir.path().join("ended")).unwrap(), "exit code 0");
+    assert!(start.elapsed() < Duration::from_secs(8), "waited for a zombie: {:?}", start.elapsed());
+}
+
+/// Starts what stays, then stops it as `apptainer instance stop` does: a signal, and a look whether it still exists.
+fn start_and_stop(room: &Room, dir: &Path) -> String {
+    let mut attempt = room.attempt("instance").unwrap();
+    let start = CommandSpec::new(MPIRUN).arg("orphans").arg(dir.to_str().unwrap());
+    attempt.capture(&start, &env(), Duration::from_secs(20)).unwrap();
+    let stop = format!("kill {pid}; while kill -0 {pid}; do sleep 0.05; done", pid = read_pid(&dir.join("session")));
+    let stopped = attempt.capture(&CommandSpec::new("sh").args(["-c", &stop]), &env(), Duration::from_secs(10));
+    stopped.map_or_else(|error| error.to_string(), |stopped| stopped.exit.to_string())
+}
+
 /// Not a test of its own: the program that the tests above interrupt and kill.
 #[test]
 fn a_harness_of_its_own() {
@@ -399,6 +425,9 @@ fn a_harness_of_its_own() {
     let (behaviour, dir) = role.split_once(' ').unwrap();
     let dir = Path::new(dir);
     let room = Room::take_charge(place(dir)).unwrap();
+    if behaviour == "stopped" {
+        return fs::write(dir.join("ended"), start_and_stop(&room, dir)).unwrap();
+    }
     let mut attempt = room.attempt("interrupted").unwrap();
     let command = CommandSpec::new(MPIRUN).arg(behaviour).arg(dir.to_str().unwrap()).arg("stay");
     let launch = Launch { command: &command, env: &env(), deadlines: patient(), log: None };

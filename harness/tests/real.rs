@@ -42,8 +42,15 @@ impl Bench {
     }
 
     fn sifbench(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sifbench"));
-        command.args(args).current_dir(self.dir.path()).env("SIFBENCH_SITE", "test").stdin(Stdio::null());
+        // Through the stage: it resets signals that whoever runs these tests may have left ignored.
+        let own = env!("CARGO_BIN_EXE_sifbench");
+        let mut command = Command::new(own);
+        command
+            .args(["__exec", &std::process::id().to_string(), own])
+            .args(args)
+            .current_dir(self.dir.path())
+            .env("SIFBENCH_SITE", "test")
+            .stdin(Stdio::null());
         command
     }
 
@@ -158,6 +165,23 @@ fn a_newer_host_with_an_older_image_makes_singletons() {
     }
 }
 
+/// The host's mpirun leaks prefixes and component paths that do not exist inside; the image overrules them.
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and the image of Debian's 4.1.4 (scripts/test)"]
+fn debians_own_packages_run_embedded_and_under_a_wheel_of_the_host() {
+    let bench = Bench::new();
+    let probes = "[[probe]]\nmode = \"embedded\"\nimage = \"4.1.4\"\n\
+                  [[probe]]\nmode = \"hybrid-sharens\"\nhost = \"4.1.8\"\nimage = \"4.1.4\"\n";
+    let run = bench.run(&campaign(&[Mode::Native], "4.1.8", 0, SMALL, probes));
+    bench.assert_clean();
+    for case in &run.design.probes {
+        let records = records_of(&run, case);
+        assert_eq!(records.len(), 1, "{}", case.label());
+        assert_eq!(records[0].outcome, Outcome::Completed, "{}: {:?}", case.label(), records[0].said);
+        assert!(records[0].hello.as_ref().unwrap().library.contains("v4.1.4"), "{:?}", records[0].hello);
+    }
+}
+
 #[test]
 #[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
 fn plain_hybrid_hangs_at_4_mib_keeps_the_rest_and_a_bystander_lives() {
@@ -228,7 +252,8 @@ fn ctrl_c_stops_cleanly_and_resume_goes_on() {
     let bench = Bench::new();
     let (mut child, dir) = begin(&bench, 2);
     signal(&child, "INT");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130), "{status}");
     bench.assert_clean();
     assert_resumes(&bench, &dir);
 }
@@ -242,4 +267,54 @@ fn what_a_killed_harness_left_is_cleared_by_the_next_start() {
     signal(&child, "KILL");
     child.wait().unwrap();
     assert_resumes(&bench, &dir);
+}
+
+/// What a command says as JSON, and its exit code.
+fn json(command: &mut Command) -> (serde_json::Value, Option<i32>) {
+    let output = command.output().unwrap();
+    (serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&output))), output.status.code())
+}
+
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
+fn images_are_checked_by_launching_them_and_an_exchanged_one_is_found_out() {
+    let bench = Bench::new();
+    let (all, code) = json(&mut bench.sifbench(&["image", "check", "--json"]));
+    assert_eq!(code, Some(0), "{all:#}");
+    for (name, library) in [("base", "Open MPI v"), ("openmpi 4.1.8", "Open MPI v4.1.8")] {
+        let image = all.as_array().unwrap().iter().find(|image| image["name"] == name).unwrap();
+        assert_eq!(image["outcome"]["kind"], "completed", "{image:#}");
+        assert!(image["library"].as_str().unwrap().starts_with(library), "{image:#}");
+        assert_eq!(image["app"], image["labels"]["org.sifbench.app.sha256"], "{image:#}");
+    }
+    bench.assert_clean();
+
+    // A cache in which the image of 4.1.8 lies where that of 4.1.7 is looked for.
+    let sound = all.as_array().unwrap().iter().find(|image| image["name"] == "openmpi 4.1.8").unwrap();
+    let sound = Path::new(sound["path"].as_str().unwrap());
+    let (real, own) = (sound.ancestors().nth(2).unwrap(), bench.dir.path().join("sifbench"));
+    let check = || {
+        let mut command = bench.sifbench(&["image", "check", "4.1.7", "--json"]);
+        json(command.env("XDG_CACHE_HOME", bench.dir.path()))
+    };
+    let (absent, _) = check();
+    fs::create_dir_all(own.join("images")).unwrap();
+    std::os::unix::fs::symlink(real.join("apptainer"), own.join("apptainer")).unwrap();
+    std::os::unix::fs::symlink(sound, absent[0]["path"].as_str().unwrap()).unwrap();
+    let (exchanged, code) = check();
+    assert_eq!(code, Some(1), "{exchanged:#}");
+    let differs: Vec<_> = exchanged[0]["faults"].as_array().unwrap().iter().map(|fault| &fault["what"]).collect();
+    assert_eq!(differs, ["org.sifbench.openmpi.source", "org.sifbench.openmpi.version", "library"], "{exchanged:#}");
+    bench.assert_clean();
+}
+
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
+fn doctor_finds_nothing_lacking_where_every_mode_measures() {
+    let bench = Bench::new();
+    let (diagnosis, code) = json(&mut bench.sifbench(&["doctor", "--json"]));
+    let lacking: Vec<_> =
+        diagnosis["checks"].as_array().unwrap().iter().filter(|check| check["state"] == "lacking").collect();
+    assert!(lacking.is_empty() && code == Some(0), "{lacking:#?}");
+    bench.assert_clean();
 }

@@ -2,7 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use bench_app::{Bytes, Cell, Kernel, Workload, workload::Order};
+use bench_app::{
+    Bytes, Cell, Kernel, Workload,
+    workload::{BufferKind, Order},
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -12,7 +15,7 @@ use crate::{
     decision::Decision,
     id::{AttemptId, MpiVersion, Sha256},
     plan,
-    record::{Design, Limits, Manifest, Outcome, Record, SCHEMA, Sample, SampleRange},
+    record::{Design, Limits, Manifest, Observed, Outcome, Record, SCHEMA, Sample, SampleRange},
     report::{self, CaseReport, Report, Role},
     stats::Margin,
 };
@@ -194,6 +197,7 @@ fn design(setup: &Setup, trial: u64) -> Design {
         visit_ms: 5,
         order: Order::Shuffled,
         seed: setup.seed,
+        buffers: BufferKind::Hot,
     };
     let stacks = [
         Stack::Native { host: host(), app: "/".into() },
@@ -229,6 +233,7 @@ fn record(attempt: AttemptId, launch: &plan::Launch<'_>, seconds: f64) -> Record
         outcome: Outcome::Completed,
         hello: None,
         facts: None,
+        observed: Observed::default(),
         said: Vec::new(),
         swept: Vec::new(),
         samples: SampleRange::empty(),

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::{
     cache::Cache,
+    catalogue::Catalogue,
     cli::{
         BuildArgs, CampaignArgs, PlanArgs, ReportArgs, RunArgs,
         edge::{Edge, Refused},
@@ -20,24 +21,24 @@ use crate::{
     compose::{self, Commands},
     config::{self, Campaign, Parts},
     id::{MpiVersion, Sha256, SiteId},
-    image::{self, Builder, Source},
+    image::{self, Bootstrap, Builder},
     mpi, plan,
     record::{Design, FileFact, Manifest, Purpose, SCHEMA},
     report,
     run::{self, Finish, Runner},
     site,
-    store::{self, Store},
+    store::{self, Store, Tail},
 };
 
 /// Parts as they lie in the cache.
-struct Cached<'a>(&'a Cache);
+struct Cached<'a>(&'a Cache, &'a Catalogue);
 
 impl Parts for Cached<'_> {
     fn host_prefix(&self, version: &MpiVersion) -> PathBuf {
-        mpi::prefix(self.0, version)
+        mpi::prefix(self.0, self.1, version)
     }
     fn image(&self, version: Option<&MpiVersion>) -> PathBuf {
-        image::path(self.0, version)
+        image::path(self.0, self.1, version)
     }
     fn app(&self) -> PathBuf {
         crate::app::path(self.0)
@@ -47,7 +48,7 @@ impl Parts for Cached<'_> {
 fn design(edge: &Edge, args: &CampaignArgs) -> anyhow::Result<(Campaign, Design)> {
     let (origin, text) = config::text_of(&args.campaign, |path| fs::read_to_string(path))?;
     let campaign = Campaign::parse(&origin, &text)?;
-    let design = campaign.design(&args.overrides(), &Cached(&edge.cache()));
+    let design = campaign.design(&args.overrides(), &Cached(&edge.cache(), &edge.catalogue()?));
     Ok((campaign, design))
 }
 
@@ -149,9 +150,14 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
         edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
     }
     let (mut store, run) = match &args.resume {
-        Some(dir) => Store::resume(dir)?,
+        Some(dir) => Store::resume(dir).with_context(|| {
+            format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
+        })?,
         None => start(edge, args)?,
     };
+    if run.tail != Tail::default() {
+        edge.say("cut off a launch that was not completely written when the run was stopped; it is made again");
+    }
     let absent = missing(&run.design);
     if let Some((file, remedy)) = absent.first() {
         let reason = format!("{} is not there", file.display());
@@ -188,7 +194,7 @@ fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
         let value = serde_json::json!({ "dir": dir, "attempts": run.records.len(), "outcomes": outcomes });
         return edge.print(&(serde_json::to_string_pretty(&value)? + "\n"));
     }
-    let words: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let words: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} x {outcome}")).collect();
     edge.say(&format!("{} launches: {}", run.records.len(), words.join(", ")));
     edge.print(&format!("{}\n", dir.display()))
 }
@@ -250,7 +256,8 @@ fn files(design: &Design) -> anyhow::Result<Vec<FileFact>> {
 
 /// `sifbench report`.
 pub fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let dir = store::resolve(&edge.results(args.dir.as_deref()))?;
+    let dir = store::resolve(&edge.results(args.dir.as_deref()))
+        .context("there is nothing to report; hint: `sifbench run quick` makes a run")?;
     let run = store::load(&dir)?;
     let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
     if args.json {
@@ -274,10 +281,10 @@ pub fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode> {
 
 /// `sifbench mpi install`.
 pub fn mpi_install(edge: &Edge, versions: &[MpiVersion]) -> anyhow::Result<ExitCode> {
-    let (cache, tools) = (edge.cache(), edge.tools());
+    let (cache, catalogue, tools) = (edge.cache(), edge.catalogue()?, edge.tools());
     for version in versions {
-        let made =
-            mpi::install(&cache, &tools, version).with_context(|| format!("cannot install Open MPI {version}"))?;
+        let made = mpi::install(&cache, &catalogue, &tools, version)
+            .with_context(|| format!("cannot install Open MPI {version}"))?;
         edge.say(&format!("Open MPI {version}: {}", if made.fresh { "installed" } else { "there already" }));
         edge.print(&format!("{}\n", made.path.display()))?;
     }
@@ -286,7 +293,7 @@ pub fn mpi_install(edge: &Edge, versions: &[MpiVersion]) -> anyhow::Result<ExitC
 
 /// `sifbench mpi list`.
 pub fn mpi_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
-    let installed = mpi::list(&edge.cache(), &edge.tools(), edge.var("PATH").unwrap_or_default());
+    let installed = mpi::list(&edge.cache(), &edge.catalogue()?, &edge.tools(), edge.var("PATH").unwrap_or_default());
     if json {
         edge.print(&(serde_json::to_string_pretty(&installed)? + "\n"))?;
         return Ok(ExitCode::SUCCESS);
@@ -302,16 +309,18 @@ pub fn mpi_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
 
 /// `sifbench image build`.
 pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
-    let (cache, tools, runtime) = (edge.cache(), edge.tools(), edge.runtime());
-    let source = args.source.clone().unwrap_or_else(|| machine_source(edge));
-    let builder = Builder { cache: &cache, tools: &tools, runtime: &runtime, source };
+    let (cache, catalogue, tools, runtime) = (edge.cache(), edge.catalogue()?, edge.tools(), edge.runtime());
+    let bootstrap = args.source.clone().unwrap_or_else(|| machine_bootstrap(edge));
+    let builder = Builder { cache: &cache, catalogue: &catalogue, tools: &tools, runtime: &runtime, bootstrap };
     let spinner = Progress::steps(edge);
     let say = |text: &str| spinner.step(text);
     let mut built = Vec::new();
-    if args.versions.is_empty() {
+    let all = catalogue.for_images().filter(|_| args.all).cloned();
+    let versions: Vec<MpiVersion> = args.versions.iter().cloned().chain(all).collect();
+    if versions.is_empty() {
         built.push(("base".to_owned(), builder.base(&say)?));
     }
-    for version in &args.versions {
+    for version in &versions {
         built.push((version.to_string(), builder.openmpi(version, &say)?));
     }
     spinner.finish();
@@ -322,18 +331,19 @@ pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn machine_source(edge: &Edge) -> Source {
+/// Where this machine takes the userlands of its images from.
+pub(super) fn machine_bootstrap(edge: &Edge) -> Bootstrap {
     let files = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = files.chain([PathBuf::from("/etc/apt/sources.list")]).collect();
     files.sort();
     let texts: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
     let debootstrap = edge.on_path("debootstrap").is_some() || Path::new("/usr/sbin/debootstrap").is_file();
-    Source::of_machine(&texts, debootstrap)
+    Bootstrap::of_machine(&texts, debootstrap)
 }
 
 /// `sifbench image list`.
 pub fn image_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
-    let images = image::list(&edge.cache());
+    let images = image::list(&edge.cache(), &edge.catalogue()?);
     if json {
         edge.print(&(serde_json::to_string_pretty(&images)? + "\n"))?;
         return Ok(ExitCode::SUCCESS);

@@ -8,9 +8,11 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
+use anyhow::Context as _;
 
 use crate::{
     cache::Cache,
+    catalogue::{BadCatalogue, Catalogue},
     compose::apptainer::Runtime,
     config::ConfigError,
     process::{Env, Room},
@@ -70,6 +72,23 @@ impl Edge {
         Cache::new(self.var("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("sifbench"))
     }
 
+    /// Every known version of Open MPI: the built-in list and the user's own.
+    ///
+    /// # Errors
+    /// The user's list cannot be read.
+    pub fn catalogue(&self) -> anyhow::Result<Catalogue> {
+        let home = || PathBuf::from(self.var("HOME").unwrap_or("/")).join(".config");
+        let usual = || self.var("XDG_CONFIG_HOME").map_or_else(home, PathBuf::from).join("sifbench/versions.toml");
+        let named = self.var("SIFBENCH_VERSIONS").map(PathBuf::from);
+        let must_exist = named.is_some();
+        let path = named.unwrap_or_else(usual);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Catalogue::built_in().with(path, &text)?),
+            Err(error) if !must_exist && error.kind() == std::io::ErrorKind::NotFound => Ok(Catalogue::built_in()),
+            Err(error) => Err(error).with_context(|| format!("cannot read the list of versions {}", path.display())),
+        }
+    }
+
     /// Tools that see what installers and compilers need.
     #[must_use]
     pub fn tools(&self) -> Tools<'_> {
@@ -92,11 +111,14 @@ impl Edge {
         directories.map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
     }
 
-    /// The container runtime: Apptainer, else Singularity, else Apptainer's name for the error to come.
+    /// The container runtime: Apptainer, else Singularity, else the Apptainer that the scripts have put into the cache,
+    /// else its name for the error to come.
     #[must_use]
     pub fn runtime(&self) -> Runtime {
-        let program = ["apptainer", "singularity"].into_iter().find(|program| self.on_path(program).is_some());
-        Runtime { program: program.unwrap_or("apptainer").to_owned() }
+        let found = ["apptainer", "singularity"].into_iter().find(|program| self.on_path(program).is_some());
+        let cached = self.cache().apptainer();
+        let cached = cached.is_file().then(|| cached.to_string_lossy().into_owned());
+        Runtime { program: found.map(str::to_owned).or(cached).unwrap_or_else(|| "apptainer".to_owned()) }
     }
 
     /// Where results are kept.
@@ -107,10 +129,8 @@ impl Edge {
 
     /// Data for standard output. A reader that has gone is no error: `sifbench report | head`.
     pub fn print(&self, text: &str) -> anyhow::Result<()> {
-        match anstream::stdout().write_all(text.as_bytes()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        let written = anstream::stdout().write_all(text.as_bytes());
+        if is_written(&written) { Ok(()) } else { Ok(written?) }
     }
 
     /// Talk, for standard error.
@@ -133,6 +153,11 @@ impl Edge {
     }
 }
 
+/// Whether a result of writing is as good as success: a reader that has gone wants no more.
+pub(super) fn is_written(result: &std::io::Result<()>) -> bool {
+    result.as_ref().err().is_none_or(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 /// Says what failed, why, and what to do; and maps it to an exit code.
 #[must_use]
 pub fn fail(error: &anyhow::Error) -> ExitCode {
@@ -150,7 +175,7 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
         }
     }
     hints.iter().for_each(|hint| say(&format!("{cyan}hint{cyan:#}: {hint}")));
-    if error.is::<ConfigError>() {
+    if error.is::<ConfigError>() || error.is::<BadCatalogue>() {
         ExitCode::from(2)
     } else if error.is::<Refused>() {
         ExitCode::from(3)

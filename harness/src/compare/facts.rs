@@ -72,8 +72,11 @@ fn of_case(case: &CaseReport) -> Facts {
         ("protocol", joined(&protocols)),
         ("placement", joined(&case.seen.placement)),
         ("isolation", joined(&case.seen.isolation)),
+        ("transport", joined(&case.seen.transport)),
+        ("buffers", format!("{:?}", case.buffers).to_lowercase()),
     ];
-    facts.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+    let variables = case.seen.variables.iter().map(|(name, values)| (name.clone(), joined(values)));
+    facts.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(variables).collect()
 }
 
 /// Values seen, in an order that does not depend on which launch came first.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32};
 
-use bench_app::{Bytes, Kernel, event::Begin};
+use bench_app::{Bytes, Kernel, event::Begin, workload::BufferKind};
 
 use super::*;
 use crate::{
@@ -22,7 +22,14 @@ fn case(version: &str) -> Case {
     let cells = cells.chain([8, 4 * MI, 8 * MI].map(|bytes| cell(Kernel::Bandwidth, bytes))).collect();
     Case {
         stack: Stack::Native { host: HostMpi { mpi, prefix: "/mpi".into() }, app: "/app".into() },
-        workload: Workload { cells, rounds: NonZeroU32::MIN, visit_ms: 5, order: Order::Shuffled, seed: 1 },
+        workload: Workload {
+            cells,
+            rounds: NonZeroU32::MIN,
+            visit_ms: 5,
+            order: Order::Shuffled,
+            seed: 1,
+            buffers: BufferKind::Hot,
+        },
         ranks: 2,
         settings: Settings::default(),
     }
@@ -56,6 +63,7 @@ fn record(step: &Step<'_>, attempt: u32, outcome: Outcome) -> Record {
         outcome,
         hello: None,
         facts: None,
+        observed: crate::record::Observed::default(),
         said: Vec::new(),
         swept: Vec::new(),
         samples: SampleRange { offset: 0, bytes: 0, sha256: Sha256::of(b"") },

@@ -156,7 +156,8 @@ impl<'room> Attempt<'room> {
         self.scratch.save(&self.ours)?;
 
         let mut watch = Watch::new(child, launch, care.longest_line(), observe);
-        let around = &mut Around { bell, heard, ours: &mut self.ours, scratch: &self.scratch, scope };
+        let awaits_earlier = care == Care::LeaderOnly;
+        let around = &mut Around { bell, heard, ours: &mut self.ours, scratch: &self.scratch, scope, awaits_earlier };
         let exit = watch.until_end(around)?;
         let wall = watch.wall();
         if care == Care::WholeLaunch || watch.was_cut_short() {

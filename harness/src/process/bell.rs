@@ -11,7 +11,7 @@ use std::{
 };
 
 use signal_hook::{
-    consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
     flag, low_level,
 };
 
@@ -36,7 +36,11 @@ impl Bell {
             }
         }
         // Were SIGCHLD ignored, as some parents leave it, the kernel would reap children before anyone reads their status.
-        flag::register(SIGCHLD, Arc::new(AtomicBool::new(false)))?;
+        // Apptainer tells the parent of a starting instance by SIGUSR1 or SIGUSR2 how that went; where the starter has been
+        // ended meanwhile, the parent is this process.
+        for signal in [SIGCHLD, SIGUSR1, SIGUSR2] {
+            flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+        }
         Ok(Self { pipe, rung: Cell::new(0) })
     }
 

@@ -149,10 +149,17 @@ impl Ours {
     /// Collects the dead that are our children: leaders, kept until now so that their numbers stayed theirs, and
     /// orphans.
     pub(super) fn reap(&self) {
-        let dead = self
-            .known
-            .iter()
-            .filter(|&&id| procfs::process(id.pid).is_some_and(|process| process.id == id && process.zombie));
+        self.collect(self.known.iter());
+    }
+
+    /// The same while `leader` is watched, whose status somebody still wants to read.
+    pub(super) fn reap_all_but(&self, leader: Identity) {
+        self.collect(self.known.iter().filter(|id| **id != leader));
+    }
+
+    fn collect<'a>(&self, candidates: impl Iterator<Item = &'a Identity>) {
+        let dead =
+            candidates.filter(|&&id| procfs::process(id.pid).is_some_and(|process| process.id == id && process.zombie));
         for pid in dead.filter_map(|id| Pid::from_raw(id.pid)) {
             // Fails for a child of somebody else's, who will collect it.
             let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);

@@ -13,7 +13,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProcessError, ours::Ours, procfs, procfs::Identity};
+use super::{
+    ProcessError,
+    ours::Ours,
+    owner::{Owner, Standing},
+    procfs::Identity,
+};
 
 const RECORD: &str = "owner";
 /// A directory without a record is one being made, unless it is older than this.
@@ -30,52 +35,6 @@ pub(super) struct Scratch {
 pub(super) struct Record {
     owner: Owner,
     pub(super) ours: Ours,
-}
-
-/// The harness a directory belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Owner {
-    id: Identity,
-    /// Numbers of processes mean something only on the same host, in the same boot and pid namespace.
-    host: String,
-    boot: String,
-    pid_namespace: String,
-}
-
-/// What has become of a directory's owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Alive, or not to be judged from here.
-    Leave,
-    /// Dead; its processes may live.
-    Dead,
-    /// From before the last boot: only files can be left.
-    BeforeBoot,
-}
-
-impl Owner {
-    fn this_process() -> Self {
-        let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-        let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
-        let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-        Self {
-            id: procfs::process(pid).map_or(Identity { pid, start: 0 }, |process| process.id),
-            host: read("/proc/sys/kernel/hostname"),
-            boot: read("/proc/sys/kernel/random/boot_id"),
-            pid_namespace: namespace.to_string_lossy().into_owned(),
-        }
-    }
-
-    fn standing(&self, here: &Self) -> Standing {
-        let alive = || procfs::process(self.id.pid).is_some_and(|process| process.id == self.id && !process.zombie);
-        if self.host != here.host {
-            return Standing::Leave;
-        }
-        if self.boot != here.boot {
-            return Standing::BeforeBoot;
-        }
-        if self.pid_namespace != here.pid_namespace || alive() { Standing::Leave } else { Standing::Dead }
-    }
 }
 
 /// A name no other attempt of this boot has: the value of the marker.
@@ -260,18 +219,6 @@ mod tests {
         std::os::unix::fs::symlink("/tmp", &base).unwrap();
         let error = Scratch::create(&base, &Ours::new(marker("a"))).unwrap_err();
         assert!(matches!(error, ProcessError::Untrusted { .. }), "{error}");
-    }
-
-    #[test]
-    fn an_owner_is_judged_only_where_its_number_means_something() {
-        let here = Owner::this_process();
-        let check = |owner: Owner, expected| assert_eq!(owner.standing(&here), expected, "{owner:?}");
-        let dead = Identity { start: here.id.start + 1, ..here.id };
-        check(here.clone(), Standing::Leave);
-        check(Owner { id: dead, ..here.clone() }, Standing::Dead);
-        check(Owner { id: dead, host: "elsewhere".into(), ..here.clone() }, Standing::Leave);
-        check(Owner { id: dead, pid_namespace: "pid:[1]".into(), ..here.clone() }, Standing::Leave);
-        check(Owner { boot: "another".into(), ..here.clone() }, Standing::BeforeBoot);
     }
 
     #[test]

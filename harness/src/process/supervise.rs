@@ -141,6 +141,8 @@ pub(super) struct Around<'a> {
     pub(super) ours: &'a mut Ours,
     pub(super) scratch: &'a Scratch,
     pub(super) scope: Scope,
+    /// Whether this command may be waiting for the end of what an earlier one of the attempt has started.
+    pub(super) awaits_earlier: bool,
 }
 
 impl Around<'_> {
@@ -220,7 +222,7 @@ impl<'a> Watch<'a> {
                 Phase::Asked { until, .. } | Phase::Killed { until } => Some(until),
             };
             let had_progress = self.progress.is_some();
-            self.wait(around.bell, next)?;
+            self.wait(around, next)?;
             if !had_progress && self.progress.is_some() {
                 around.take_stock()?;
             }
@@ -266,8 +268,13 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits for output, the end, a signal or `until`; reads what there is.
-    fn wait(&mut self, bell: Option<&Bell>, until: Option<Instant>) -> Result<(), ProcessError> {
-        let blind = self.pidfd.is_none().then_some(GLANCE);
+    fn wait(&mut self, around: &Around<'_>, until: Option<Instant>) -> Result<(), ProcessError> {
+        let bell = around.bell;
+        if around.awaits_earlier {
+            // `instance stop` asks the kernel whether the instance lives, and a zombie of ours would pass for alive.
+            around.ours.reap_all_but(self.id);
+        }
+        let blind = (around.awaits_earlier || self.pidfd.is_none()).then_some(GLANCE);
         let left = until.map(|until| until.saturating_duration_since(now()));
         let timeout = left.into_iter().chain(blind).min().map(timespec);
         let mut fds: Vec<PollFd<'_>> = self.taps.iter().map(|tap| PollFd::new(tap, PollFlags::IN)).collect();

@@ -1,6 +1,6 @@
 //! The answer of a case in one sentence: where it is slower, where faster, where the same, and what is open.
 
-use bench_app::{Bytes, Kernel};
+use bench_app::{Bytes, Kernel, kernel::Reading};
 
 use crate::{
     record::Outcome,
@@ -42,7 +42,11 @@ fn absolute(case: &CaseReport) -> Vec<String> {
         let (cell, figure) = of(kernel).max_by(|a, b| rate(a.1).total_cmp(&rate(b.1)))?;
         Some(format!("{kernel} up to {} at {}", units::rate(rate(figure)), cell.bytes))
     };
-    [range(Kernel::Latency), best(Kernel::Bandwidth), range(Kernel::Allreduce)].into_iter().flatten().collect()
+    let part = |kernel: Kernel| match kernel.row().reading {
+        Reading::Time => range(kernel),
+        Reading::Rate => best(kernel),
+    };
+    Kernel::ALL.into_iter().filter_map(part).collect()
 }
 
 /// One compared figure.
@@ -191,8 +195,8 @@ fn outcomes(cells: &[CellReport]) -> Vec<String> {
     }
     let words = |(words, untried): (String, usize)| match untried {
         0 => words,
-        1 => format!("{words} (1 larger size not tried)"),
-        n => format!("{words} ({n} larger sizes not tried)"),
+        1 => format!("{words} (1 size not tried)"),
+        n => format!("{words} ({n} sizes not tried)"),
     };
     parts.into_iter().map(words).collect()
 }

@@ -26,6 +26,10 @@ pub enum Field {
     Protocol,
     /// The CPUs of each rank, as obtained.
     Placement,
+    /// What carried the messages: memory, the network, the fabric.
+    Transport,
+    /// Which memory the messages lay in.
+    Buffers,
     /// Which namespaces ranks share; between cases of one mode, for modes differ in it by design.
     Isolation,
     /// K: the repetitions in a batch.
@@ -43,6 +47,8 @@ impl Field {
             Field::Library => "the MPI library as loaded",
             Field::Protocol => "bench-app's protocol",
             Field::Placement => "the placement of ranks",
+            Field::Transport => "what carried the messages",
+            Field::Buffers => "the memory that messages lay in",
             Field::Isolation => "the isolation of ranks",
             Field::Repetitions => "K, the repetitions in a batch,",
             Field::Sizes => "the set of sizes",
@@ -54,10 +60,12 @@ impl Field {
 pub(crate) fn confounder(a: &CaseReport, b: &CaseReport) -> Option<Field> {
     let differs = [
         (Field::Ranks, a.ranks != b.ranks),
-        (Field::Protocol, set(&a.seen.protocols) != set(&b.seen.protocols)),
+        (Field::Protocol, unequal(&a.seen.protocols, &b.seen.protocols)),
         (Field::Library, other_library(a, b)),
-        (Field::Placement, set(&a.seen.placement) != set(&b.seen.placement)),
-        (Field::Isolation, a.mode == b.mode && set(&a.seen.isolation) != set(&b.seen.isolation)),
+        (Field::Placement, unequal(&a.seen.placement, &b.seen.placement)),
+        (Field::Transport, unequal(&a.seen.transport, &b.seen.transport)),
+        (Field::Buffers, a.buffers != b.buffers),
+        (Field::Isolation, a.mode == b.mode && unequal(&a.seen.isolation, &b.seen.isolation)),
     ];
     differs.into_iter().find(|(_, differs)| *differs).map(|(field, _)| field)
 }
@@ -67,13 +75,17 @@ pub(crate) fn repetitions(a: &CellReport, b: &CellReport) -> Option<Field> {
     (a.repetitions != b.repetitions).then_some(Field::Repetitions)
 }
 
-fn set<T: Ord>(seen: &[T]) -> BTreeSet<&T> {
-    seen.iter().collect()
+/// Whether what launches saw differs. What one side does not know is no difference: a fact may be missing, never wrong.
+fn unequal<T: Ord>(a: &[T], b: &[T]) -> bool {
+    let (a, b): (BTreeSet<&T>, BTreeSet<&T>) = (a.iter().collect(), b.iter().collect());
+    !a.is_empty() && !b.is_empty() && a != b
 }
 
 /// Whether the loaded versions differ, unless both cases declare what they loaded.
 fn other_library(a: &CaseReport, b: &CaseReport) -> bool {
-    loaded(a) != loaded(b) && !(as_declared(a) && as_declared(b))
+    let (ours, theirs) = (loaded(a), loaded(b));
+    let known = !ours.is_empty() && !theirs.is_empty();
+    known && ours != theirs && !(as_declared(a) && as_declared(b))
 }
 
 fn as_declared(case: &CaseReport) -> bool {

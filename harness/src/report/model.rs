@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bench_app::{Bytes, Cell, Kernel, kernel::WINDOW};
+use bench_app::{Bytes, Cell, Kernel, event::Late, kernel::Reading};
 
 use crate::{
     case::Case,
@@ -57,19 +57,10 @@ type Times = BTreeMap<(AttemptId, Kernel, Bytes), Vec<f64>>;
 fn times(samples: &[Sample]) -> Times {
     let mut times = Times::new();
     for sample in samples {
-        times.entry((sample.attempt, sample.kernel, sample.bytes)).or_default().push(operation_ns(sample));
+        let time = sample.kernel.operation_ns(sample.ns, sample.k);
+        times.entry((sample.attempt, sample.kernel, sample.bytes)).or_default().push(time);
     }
     times
-}
-
-/// Half a round trip, one message of a window, one call.
-fn operation_ns(sample: &Sample) -> f64 {
-    let operations = match sample.kernel {
-        Kernel::Latency => 2.0,
-        Kernel::Bandwidth => WINDOW as f64,
-        Kernel::Allreduce => 1.0,
-    };
-    sample.ns as f64 / f64::from(sample.k) / operations
 }
 
 struct Run<'a> {
@@ -111,6 +102,7 @@ impl<'a> Run<'a> {
             host: case.stack.host().map(|host| host.mpi.clone()),
             image: case.stack.image().and_then(|image| image.mpi.clone()),
             ranks: case.ranks,
+            buffers: case.workload.buffers,
             answer: String::new(),
             cells,
             launches: Launches { made: made.len(), completed: launches.len() },
@@ -253,6 +245,7 @@ impl<'a> Run<'a> {
         let failed = self.records.iter().filter(|r| r.outcome != Outcome::Completed);
         let failure = |r: &Record| Failure {
             attempt: r.attempt,
+            case: r.case.clone(),
             label: label(&r.case),
             purpose: r.purpose,
             block: r.block,
@@ -266,8 +259,8 @@ impl<'a> Run<'a> {
 
 fn rate(cell: Cell, time: &Time) -> Option<Rate> {
     let per_second = |ns: f64| cell.bytes.0 as f64 * 1e9 / ns;
-    let of_bandwidth = cell.kernel == Kernel::Bandwidth && time.min > 0.0;
-    of_bandwidth.then(|| Rate {
+    let is_rate = cell.kernel.row().reading == Reading::Rate && time.min > 0.0;
+    is_rate.then(|| Rate {
         median: per_second(time.median),
         interval: time.interval.map(|interval| [per_second(interval.hi), per_second(interval.lo)]),
     })
@@ -276,12 +269,21 @@ fn rate(cell: Cell, time: &Time) -> Option<Rate> {
 fn seen(records: &[&Record]) -> Seen {
     let hellos = || records.iter().filter_map(|r| r.hello.as_ref());
     let facts = || records.iter().filter_map(|r| r.facts.as_ref());
+    let late = || records.iter().filter_map(|r| r.observed.late.as_ref());
     Seen {
         libraries: distinct(hellos().map(|hello| hello.library.clone())),
         protocols: distinct(hellos().map(|hello| hello.protocol)),
         placement: distinct(facts().map(words::placement)),
         isolation: distinct(facts().map(words::isolation)),
+        transport: distinct(late().filter_map(|late| Some(late.traffic?.carrier().to_owned()))),
+        variables: variables(late()),
     }
+}
+
+fn variables<'a>(late: impl Iterator<Item = &'a Late> + Clone) -> BTreeMap<String, Vec<String>> {
+    let names = late.clone().flat_map(|late| late.variables.keys());
+    let values = |name: &String| distinct(late.clone().filter_map(|late| late.variables.get(name).cloned()));
+    names.map(|name| (name.clone(), values(name))).collect()
 }
 
 fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {

@@ -73,7 +73,7 @@ impl Table {
         for columns in others.chunks(COLUMNS) {
             self.page.line(&[]);
             let name = cell(kernel.name(), Tone::Strong);
-            self.page.line(&[(name, kernel.name().width() + 1), (cell(words::definition(kernel), Tone::Dim), 0)]);
+            self.page.line(&[(name, kernel.name().width() + 1), (cell(kernel.row().summary, Tone::Dim), 0)]);
             let columns: Vec<&CaseReport> = baseline.iter().chain(columns).copied().collect();
             self.header(&columns);
             for bytes in &sizes {

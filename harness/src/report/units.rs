@@ -58,6 +58,25 @@ pub(crate) fn rate(bytes_per_s: f64) -> String {
     Unit::of_rate(bytes_per_s).with_name(bytes_per_s)
 }
 
+/// A round time in ns, as an axis names it: `1 µs`, `1.5 ms`.
+pub(crate) fn round_time(ns: f64) -> String {
+    round(&TIMES, ns)
+}
+
+/// A round rate in bytes per second, as an axis names it: `200 MB/s`.
+pub(crate) fn round_rate(bytes_per_s: f64) -> String {
+    round(&RATES, bytes_per_s)
+}
+
+fn round(units: &[Unit; 4], value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let unit = Unit::of(units, value);
+    let number = format!("{:.3}", value / unit.scale);
+    format!("{} {}", number.trim_end_matches('0').trim_end_matches('.'), unit.name)
+}
+
 /// Three significant digits, down to two decimals.
 pub(crate) fn digits(value: f64) -> String {
     let decimals = match value.abs() {
@@ -71,6 +90,13 @@ pub(crate) fn digits(value: f64) -> String {
 /// A ratio; near 1 with a third decimal, so that an interval which just excludes 1 is seen to do so.
 pub(crate) fn ratio(value: f64) -> String {
     if (0.9..1.1).contains(&value) || value < 0.1 { format!("{value:.3}") } else { digits(value) }
+}
+
+/// A ratio and the ends of its interval, all with the decimals of the one that needs most.
+pub(crate) fn ratios<const N: usize>(values: [f64; N]) -> [String; N] {
+    let decimals = |value: f64| ratio(value).split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let most = values.iter().map(|value| decimals(*value)).max().unwrap_or(0);
+    values.map(|value| format!("{value:.most$}"))
 }
 
 #[cfg(test)]
@@ -92,7 +118,14 @@ mod tests {
     }
 
     #[test]
+    fn round_figures_have_no_idle_digits() {
+        assert_eq!([0.0, 1000.0, 1500.0, 2e8].map(round_time), ["0", "1 µs", "1.5 µs", "200 ms"]);
+        assert_eq!([5e6, 2.5e9].map(round_rate), ["5 MB/s", "2.5 GB/s"]);
+    }
+
+    #[test]
     fn ratios_near_one_show_which_side_they_are_on() {
         assert_eq!([1.0017, 0.95, 1.94, 12.3].map(ratio), ["1.002", "0.950", "1.94", "12.3"]);
+        assert_eq!(ratios([0.98, 0.87, 1.2]), ["0.980", "0.870", "1.200"]);
     }
 }

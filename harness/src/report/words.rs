@@ -1,6 +1,6 @@
 //! Sentences: what came out, for the head of tables and pages.
 
-use bench_app::{Kernel, event::Facts};
+use bench_app::event::Facts;
 
 use crate::{
     case::{Implementation, Mpi},
@@ -103,15 +103,6 @@ pub(super) const fn purpose(purpose: Purpose) -> &'static str {
     }
 }
 
-/// What a kernel's figures are.
-pub(super) const fn definition(kernel: Kernel) -> &'static str {
-    match kernel {
-        Kernel::Latency => "half round trip of one message",
-        Kernel::Bandwidth => "64 messages in flight, one way",
-        Kernel::Allreduce => "sum of f64 over all ranks, slowest rank",
-    }
-}
-
 /// The CPUs of each rank: `rank 0 on CPU 0, rank 1 on CPU 1`.
 pub(super) fn placement(facts: &Facts) -> String {
     let several_hosts = facts.differing.iter().any(|rank| rank.host != facts.first.host);
@@ -140,4 +131,20 @@ pub(super) fn isolation(facts: &Facts) -> String {
     let user = neighbours.iter().all(|rank| rank.user_ns == facts.first.user_ns);
     let shm = neighbours.iter().all(|rank| rank.shm_dev == facts.first.shm_dev);
     format!("user namespace {}, /dev/shm {}", shared(user), shared(shm))
+}
+
+/// Whether an outcome says something about the case. What was not tried, or stopped by the user, did not fail.
+pub(super) const fn was_tried(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Skipped { .. } | Outcome::Interrupted => false,
+        Outcome::Completed
+        | Outcome::Singletons { .. }
+        | Outcome::TimedOut { .. }
+        | Outcome::Exited { .. }
+        | Outcome::Signaled { .. }
+        | Outcome::NotStarted { .. }
+        | Outcome::WrongData(_)
+        | Outcome::Garbled { .. }
+        | Outcome::Unsupported { .. } => true,
+    }
 }

@@ -10,7 +10,7 @@ use bench_app::{
 use crate::{
     id::AttemptId,
     process::{Exit, Pulse, Reason, Stream},
-    record::{Outcome, Phase, Sample},
+    record::{Observed, Outcome, Phase, Sample},
 };
 
 /// Foreign lines kept of each stream.
@@ -28,6 +28,8 @@ pub struct Watch {
     pub hello: Option<Hello>,
     /// Its surroundings.
     pub facts: Option<Facts>,
+    /// What else it told.
+    pub observed: Observed,
     /// Batches so far.
     pub samples: Vec<Sample>,
     last: Option<Begin>,
@@ -52,6 +54,7 @@ impl Watch {
             rounds,
             hello: None,
             facts: None,
+            observed: Observed::default(),
             samples: Vec::new(),
             last: None,
             visits: 0,
@@ -88,21 +91,37 @@ impl Watch {
             Stream::Out => &mut self.stdout,
             Stream::Err => &mut self.stderr,
         };
-        if kept.len() < SAID && !line.trim().is_empty() {
+        // What Apptainer remarks in passing, and the rules that mpirun draws, would crowd out the reason.
+        let says_nothing = line.starts_with("INFO:    ") || line.trim().bytes().all(|byte| byte == b'-');
+        if kept.len() < SAID && !says_nothing {
             kept.push(cut(line));
         }
     }
 
     fn event(&mut self, event: Event) -> Pulse {
         match event {
-            Event::Boot(_) => return Pulse::Quiet,
+            Event::Boot(boot) => {
+                self.observed.boot.get_or_insert(boot);
+                return Pulse::Quiet;
+            }
             Event::Hello(hello) => return self.hello(hello),
             Event::Facts(facts) => self.facts = Some(facts),
+            Event::MoreFacts(more) => {
+                if let Some(facts) = &mut self.facts {
+                    facts.differing.extend(more.differing);
+                }
+            }
+            Event::Late(late) => self.observed.late = Some(late),
             Event::Begin(begin) => {
                 self.last = Some(begin);
                 self.visits += 1;
             }
             Event::Measurement(measurement) => self.measurement(&measurement),
+            Event::Trace(trace) => self.observed.tails.push(trace),
+            Event::Visited(visited) => {
+                self.observed.add(&visited);
+                self.last = None;
+            }
             Event::WrongData(wrong) => self.wrong = Some(wrong),
             Event::Failed(failed) => self.stderr.insert(0, format!("rank {}: {}", failed.rank, failed.message)),
             Event::Done(_) => {
@@ -188,7 +207,7 @@ fn cut(line: &str) -> String {
 mod tests {
     use bench_app::{
         Bytes, Kernel, encode,
-        event::{Boot, Done},
+        event::{Boot, Done, RankFacts, Settled, Sync, Visited},
     };
 
     use super::*;
@@ -262,6 +281,7 @@ mod tests {
         let mut watch = play(&[hello(2), begin(), measured()]);
         let frame = encode(&done());
         watch.line(Stream::Out, &frame[..frame.len() / 2]);
+        watch.line(Stream::Err, "INFO:    gocryptfs not found, will not be able to use gocryptfs");
         watch.line(Stream::Err, "WARNING: something");
         watch.line(Stream::Out, "hello from a library");
         assert!(matches!(watch.outcome(Exit::Code(0), Reason::Itself), Outcome::Garbled { .. }));
@@ -270,8 +290,38 @@ mod tests {
 
     #[test]
     fn a_boot_is_no_progress() {
-        let boot = Event::Boot(Boot { protocol: PROTOCOL, launcher_rank: Some(0), launcher_size: Some(2), pid: 1 });
+        let boot = Event::Boot(Boot { protocol: PROTOCOL, launcher_rank: Some(0), ..Boot::default() });
         let mut watch = Watch::new(AttemptId(1), 2, &[cell()], NonZeroU32::MIN);
         assert_eq!(watch.line(Stream::Out, encode(&boot).trim_end()), Pulse::Quiet);
+        assert_eq!(watch.observed.boot.unwrap().launcher_rank, Some(0));
+    }
+
+    #[test]
+    fn visits_are_kept_in_compact_form() {
+        let visited = |visit, settled, canary| {
+            let cell = (Kernel::Allreduce, Bytes(1024), Sync::RoundTime);
+            let (kernel, bytes, sync) = cell;
+            let copy_ns = Some(100.0 + f64::from(visit));
+            Event::Visited(Visited { kernel, bytes, visit, settled, sync, made: 40, late: 3, canary, copy_ns })
+        };
+        let reading = Some([[3000; 9], [15_000; 9]]);
+        let events = [hello(2), begin(), visited(0, Settled::Yes, None), visited(1, Settled::NotStationary, reading)];
+        let watch = play(&events);
+        let Observed { canary, copies, not_stationary, rounds, visits, .. } = &watch.observed;
+        assert_eq!((canary.as_slice(), copies.as_slice()), (&[(1, 60.0, 300.0)][..], &[(Bytes(1024), 100.0)][..]));
+        let unsettled = Begin { kernel: Kernel::Allreduce, bytes: Bytes(1024), visit: 1 };
+        assert_eq!((not_stationary.as_slice(), *visits), (&[unsettled][..], 2));
+        assert_eq!((rounds[0].made, rounds[0].late), (80, 6));
+        // What hangs after a visit hangs at none.
+        assert_eq!(watch.outcome(Exit::Signal(9), Reason::SilenceDeadline).to_string(), "hang");
+    }
+
+    #[test]
+    fn facts_of_many_ranks_come_together_again() {
+        let rank = |rank: u32| RankFacts { rank, host: "n".repeat(120), ..RankFacts::default() };
+        let facts = Facts { ranks: 32, first: rank(0), differing: (1..32).map(rank).collect(), ..Facts::default() };
+        let frames = facts.clone().into_frames();
+        assert!(frames.len() > 1);
+        assert_eq!(play(&frames).facts, Some(facts));
     }
 }

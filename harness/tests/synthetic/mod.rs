@@ -1,13 +1,11 @@
 //! A run that never happened: the real plan, followed by launches whose times and failures are drawn from a seed.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::PathBuf;
 
 use bench_app::{
     Bytes, Kernel, PROTOCOL, Workload,
     event::{Begin, Facts, Hello, RankFacts},
-    kernel::WINDOW,
-    workload::{Cell, Order},
+    workload::{BufferKind, Cell, Order},
 };
 use harness::{
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack},
@@ -15,7 +13,9 @@ use harness::{
     decision::Decision,
     id::{AttemptId, Sha256},
     plan,
-    record::{Design, FileFact, Limits, Manifest, Outcome, Phase, Purpose, Record, SCHEMA, Sample, SampleRange},
+    record::{
+        Design, FileFact, Limits, Manifest, Observed, Outcome, Phase, Purpose, Record, SCHEMA, Sample, SampleRange,
+    },
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -85,9 +85,16 @@ pub(crate) fn design(blocks: u32, seed: u64, cases: Vec<Case>, probes: Vec<Case>
 pub(crate) fn case(stack: Stack, sizes: &[&str]) -> Case {
     let sizes: Vec<Bytes> = sizes.iter().map(|size| size.parse().unwrap()).collect();
     let cell = |kernel: Kernel, bytes: Bytes| Cell { kernel, bytes, k: kernel.default_k(bytes).try_into().unwrap() };
-    let cells = Kernel::ALL.into_iter().flat_map(|kernel| sizes.iter().map(move |bytes| cell(kernel, *bytes)));
+    let cells = Kernel::USUAL.into_iter().flat_map(|kernel| sizes.iter().map(move |bytes| cell(kernel, *bytes)));
     let rounds = 3.try_into().unwrap();
-    let workload = Workload { cells: cells.collect(), rounds, visit_ms: 5, order: Order::Shuffled, seed: 1 };
+    let workload = Workload {
+        cells: cells.collect(),
+        rounds,
+        visit_ms: 5,
+        order: Order::Shuffled,
+        seed: 1,
+        buffers: BufferKind::Hot,
+    };
     Case { stack, workload, ranks: 2, settings: Settings::default() }
 }
 
@@ -127,6 +134,7 @@ fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (R
         hello_ns: Some(hello_ns),
         hello: Some(hello(case, split, init_ns)),
         facts: Some(facts(mode)),
+        observed: Observed::default(),
         said: if hung { vec![CMA.into()] } else { Vec::new() },
         swept: if hung { vec!["2 processes of ours".into()] } else { Vec::new() },
         samples: SampleRange { offset: 0, bytes: 0, sha256: Sha256::of(b"") },
@@ -161,11 +169,7 @@ fn outcome(case: &Case, cells: &[Cell]) -> (Outcome, Vec<Cell>) {
 
 /// The batches of one cell: three visits of six.
 fn rows(attempt: AttemptId, mode: Mode, cell: Cell, state: f64, rng: &mut ChaCha8Rng) -> Vec<Sample> {
-    let operations = match cell.kernel {
-        Kernel::Latency => 2.0,
-        Kernel::Bandwidth => WINDOW as f64,
-        Kernel::Allreduce => 1.0,
-    };
+    let operations = f64::from(cell.kernel.row().operations);
     let launch = state * (1.0 + 0.015 * normal(rng));
     let mut row = |visit: u32, batch: u32| {
         let slow = if rng.random::<f64>() < 0.05 { 1.6 } else { 1.0 };
@@ -179,9 +183,9 @@ fn rows(attempt: AttemptId, mode: Mode, cell: Cell, state: f64, rng: &mut ChaCha
 fn operation_ns(mode: Mode, cell: Cell) -> f64 {
     let bytes = cell.bytes.0 as f64;
     let native = match cell.kernel {
-        Kernel::Latency => 290.0 + bytes / 9.0,
-        Kernel::Bandwidth => 140.0 + bytes / 10.5,
-        Kernel::Allreduce => 800.0 + bytes / 2.6,
+        Kernel::Bandwidth | Kernel::Bibw | Kernel::Mbw => 140.0 + bytes / 10.5,
+        Kernel::Allreduce | Kernel::AllreduceInPlace => 800.0 + bytes / 2.6,
+        Kernel::Latency | Kernel::Barrier | Kernel::Bcast | Kernel::Alltoall => 290.0 + bytes / 9.0,
     };
     native * factor(mode, bytes)
 }
@@ -238,8 +242,9 @@ fn facts(mode: Mode) -> Facts {
         ipc_ns: 4_026_531_839,
         shm_dev: 24,
         cpus: rank.to_string(),
+        ..RankFacts::default()
     };
-    Facts { ranks: 2, first: rank(0), differing: vec![rank(1)], omitted: 0 }
+    Facts { ranks: 2, nodes: 1, first: rank(0), differing: vec![rank(1)], ..Facts::default() }
 }
 
 fn command(case: &Case, workload: &Workload) -> CommandSpec {
@@ -269,13 +274,14 @@ fn manifest(design: &Design) -> Manifest {
         started: "2026-11-24T02:30:00Z".into(),
         design: Sha256::of(serde_json::to_string(design).unwrap().as_bytes()),
         facts: text(&[
-            ("apptainer", "1.4.5, user namespaces"),
-            ("clocksource", "kvm-clock"),
+            ("clock_source", "kvm-clock"),
+            ("container_runtime", "apptainer version 1.4.5"),
             ("cores", "2"),
             ("cpu", "Intel(R) Xeon(R) Processor @ 2.60GHz"),
-            ("hypervisor", "KVM"),
+            ("hypervisor", "yes"),
             ("kernel", "6.1.0-28-amd64"),
-            ("shm", "12 GiB"),
+            ("memory", "8145128 kB"),
+            ("os", "Debian GNU/Linux 12 (bookworm)"),
         ]),
         files: vec![
             file("bench-app", "/home/user/.cache/sifbench/bench-app"),
