@@ -1,7 +1,9 @@
 //! The command line: words and help. What the words do is in [`commands`].
 
+pub mod aa;
 mod check;
 pub mod commands;
+pub mod compare;
 mod doctor;
 pub mod edge;
 mod init;
@@ -36,7 +38,8 @@ use crate::{
         sifbench init my.toml               a campaign of your own, explained\n  \
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
-        sifbench report                     tables, and an HTML page of the newest run\n\n\
+        sifbench report                     tables, and an HTML page of the newest run\n  \
+        sifbench compare results/a results/b     what changed from one run to another\n\n\
         Exit codes: 0 done, 1 failed or lacking, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
 )]
 pub struct Cli {
@@ -54,6 +57,10 @@ enum Command {
     Run(RunArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
+    /// Compare runs, or cases of a run: figures, ratios, verdicts, and an exit code to gate on
+    Compare(compare::CompareArgs),
+    /// Test the method itself: how often it sees differences where there are none, and finds those there are
+    Aa(aa::AaArgs),
     /// Check this machine: what is here, what is lacking, what that costs, and what to type
     Doctor(doctor::DoctorArgs),
     /// Open MPIs of the host
@@ -81,7 +88,7 @@ pub struct CampaignArgs {
     /// Ranks of every launch
     #[arg(long)]
     ranks: Option<NonZeroU32>,
-    /// Analysed blocks; six are the fewest that can show a difference
+    /// Analysed blocks, or the most of them where the campaign stops on precision
     #[arg(long)]
     blocks: Option<u32>,
     /// Seed of every random order
@@ -217,6 +224,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
+        Command::Compare(args) => compare::compare(&edge, args),
+        Command::Aa(args) => aa::aa(&edge, args),
         Command::Doctor(args) => doctor::doctor(&edge, args),
         Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
         Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),

@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::{
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack, Within},
+    decision::Decision,
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
 };
@@ -72,6 +73,8 @@ pub struct Campaign {
     probes: Vec<Probe>,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    decision: Decision,
     #[serde(default)]
     settings: Settings,
 }
@@ -197,6 +200,7 @@ impl Campaign {
             cases: cases.map(|(mode, version)| case(mode, Some(version), Some(version))).collect(),
             probes: self.probes.iter().map(|p| case(p.mode.0, p.host.as_ref(), p.image.as_ref())).collect(),
             limits: self.limits,
+            decision: self.decision.clone(),
         }
     }
 }
@@ -264,6 +268,7 @@ pub fn origins(campaign: &str, overrides: &Overrides) -> BTreeMap<String, String
         ("seed", overrides.seed.is_some()),
         ("workload", false),
         ("limits", false),
+        ("decision", false),
         ("settings", false),
     ]
     .into_iter()
@@ -274,6 +279,7 @@ pub fn origins(campaign: &str, overrides: &Overrides) -> BTreeMap<String, String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats;
 
     struct Fixed;
     impl Parts for Fixed {
@@ -302,6 +308,16 @@ mod tests {
         assert_eq!(labels[..6], expected);
         assert_eq!(labels[6], "hybrid 5.0.11 > 4.1.8");
         assert_eq!(design.cases[5].stack.image().unwrap().path, Path::new("/base.sif"));
+    }
+
+    #[test]
+    fn built_in_campaigns_have_blocks_enough_to_show_a_difference() {
+        for (name, text) in BUILT_IN {
+            let design = Campaign::parse(name, text).unwrap().design(&Overrides::default(), &Fixed);
+            let family = design.cases.iter().skip(1).map(|case| case.workload.cells.len()).sum::<usize>();
+            let fewest = stats::Method::SignedRank.fewest(stats::ALPHA / family as f64);
+            assert!(design.blocks as usize >= fewest, "{name}: {family} comparisons take {fewest} blocks");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     case::Case,
     command::CommandSpec,
+    decision::Decision,
     id::{AttemptId, CaseId, Sha256, SiteId},
 };
 
@@ -70,6 +71,9 @@ pub struct Design {
     pub probes: Vec<Case>,
     /// Deadlines of every launch.
     pub limits: Limits,
+    /// What is decided.
+    #[serde(default)]
+    pub decision: Decision,
 }
 
 /// Deadlines of a launch, in seconds.

@@ -3,26 +3,34 @@
 //! [`model()`] derives it from what a run has stored; it does no I/O and reads no clock, so equal input gives an equal
 //! report. Renderers turn it into text for a terminal, one HTML page, or JSON.
 
+pub(crate) mod answer;
+pub(crate) mod fields;
 pub mod html;
+pub(crate) mod judge;
+pub(crate) mod layout;
 mod model;
+mod notes;
 mod plot;
 pub mod table;
-mod units;
+pub(crate) mod units;
+pub(crate) mod verdict;
 mod words;
 
 use std::collections::BTreeMap;
 
-use bench_app::{Bytes, Kernel};
+use bench_app::{Bytes, Kernel, workload::BufferKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     case::{Mode, Mpi},
     id::{AttemptId, CaseId, Sha256, SiteId},
     record::{FileFact, Outcome, Purpose},
-    stats::Interval,
+    stats::{Interval, Margin},
 };
 
+pub use fields::Field;
 pub use model::model;
+pub use verdict::{Ratio, Verdict};
 
 /// Version of the report as JSON; it changes when a field changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -48,8 +56,12 @@ pub struct Report {
     pub seed: u64,
     /// Confidence of every interval.
     pub level: f64,
+    /// The relative difference that matters.
+    pub margin: Margin,
     /// Launches without which there is no interval at that confidence.
     pub launches_needed: usize,
+    /// Comparisons that were decided together, as one family.
+    pub family: usize,
     /// Blocks.
     pub blocks: Blocks,
     /// What weakens the figures as a whole, in words.
@@ -110,6 +122,8 @@ pub struct CaseReport {
     pub image: Option<Mpi>,
     /// Number of ranks.
     pub ranks: u32,
+    /// Which memory messages lie in.
+    pub buffers: BufferKind,
     /// What came out, in one sentence.
     pub answer: String,
     /// Kernel by kernel and size by size.
@@ -131,6 +145,8 @@ pub struct CellReport {
     pub kernel: Kernel,
     /// The message size.
     pub bytes: Bytes,
+    /// Repetitions in a batch.
+    pub repetitions: u32,
     /// A figure, or why there is none.
     pub status: CellStatus,
 }
@@ -138,6 +154,7 @@ pub struct CellReport {
 /// A figure, or why there is none: the one answer that tables, plots and grids share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "nearly every cell holds a figure")]
 pub enum CellStatus {
     /// Measured and analysed.
     Figure(Figure),
@@ -159,7 +176,7 @@ pub struct Figure {
     pub time: Time,
     /// The rate that follows from the time, for kernels that are read as one.
     pub rate: Option<Rate>,
-    /// Time over the baseline's time; none for the baseline, and where the baseline has no figure.
+    /// Time over the baseline's time, paired by block; none for the baseline, and where the baseline has no figure.
     pub ratio: Option<Ratio>,
     /// Every launch.
     pub launches: Vec<LaunchFigure>,
@@ -178,6 +195,8 @@ pub struct Time {
     pub p10: f64,
     /// 90 % of all batches were faster.
     pub p90: f64,
+    /// 99 % of all batches were faster.
+    pub p99: f64,
     /// The fastest batch: a floor, never a comparison.
     pub min: f64,
     /// Batches in all.
@@ -191,58 +210,6 @@ pub struct Rate {
     pub median: f64,
     /// From the ends of its interval, lower rate first.
     pub interval: Option<[f64; 2]>,
-}
-
-/// A time over the baseline's time, paired by block. Above 1 is slower, whatever the kernel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Ratio {
-    /// Hodges-Lehmann estimate.
-    pub estimate: f64,
-    /// Pairs of launches.
-    pub k: usize,
-    /// The same estimate with its interval; none where pairs are too few.
-    pub interval: Option<Interval>,
-    /// What follows.
-    pub verdict: Verdict,
-}
-
-/// What a ratio's interval says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The interval lies above 1.
-    Slower,
-    /// The interval lies below 1.
-    Faster,
-    /// The interval holds 1. That is no proof of equality.
-    NoDifferenceShown,
-    /// Too few pairs of launches for an interval.
-    Undecided,
-}
-
-impl Verdict {
-    /// Every verdict, in the order of keys.
-    pub const ALL: [Verdict; 4] = [Verdict::Slower, Verdict::Faster, Verdict::NoDifferenceShown, Verdict::Undecided];
-
-    fn of(interval: Option<&Interval>) -> Self {
-        match interval {
-            None => Verdict::Undecided,
-            Some(interval) if interval.lo > 1.0 => Verdict::Slower,
-            Some(interval) if interval.hi < 1.0 => Verdict::Faster,
-            Some(_) => Verdict::NoDifferenceShown,
-        }
-    }
-
-    /// In words.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Verdict::Slower => "slower",
-            Verdict::Faster => "faster",
-            Verdict::NoDifferenceShown => "no difference shown",
-            Verdict::Undecided => "undecided",
-        }
-    }
 }
 
 /// One launch in one cell.
@@ -296,10 +263,16 @@ pub struct Cost {
 pub struct Seen {
     /// The MPI library as loaded.
     pub libraries: Vec<String>,
+    /// Version of the contract with bench-app.
+    pub protocols: Vec<u32>,
     /// The CPUs of each rank as obtained.
     pub placement: Vec<String>,
     /// Which namespaces ranks of a host share.
     pub isolation: Vec<String>,
+    /// What carried the messages between ranks 0 and 1: memory, the network, the fabric.
+    pub transport: Vec<String>,
+    /// Control variables of the library, such as its switch points, by name.
+    pub variables: BTreeMap<String, Vec<String>>,
 }
 
 /// A combination that was tried for its outcome.
@@ -342,24 +315,34 @@ pub struct Failure {
     pub swept: Vec<String>,
 }
 
+impl CellReport {
+    /// The figure, where there is one.
+    #[must_use]
+    pub fn figure(&self) -> Option<&Figure> {
+        match &self.status {
+            CellStatus::Figure(figure) => Some(figure),
+            CellStatus::Ran | CellStatus::Failed { .. } => None,
+        }
+    }
+}
+
 impl CaseReport {
     /// The status of a cell, where the case has it.
     #[must_use]
     pub fn status(&self, kernel: Kernel, bytes: Bytes) -> Option<&CellStatus> {
-        status(&self.cells, kernel, bytes)
+        self.cell(kernel, bytes).map(|cell| &cell.status)
+    }
+
+    /// A cell, where the case has it.
+    #[must_use]
+    pub fn cell(&self, kernel: Kernel, bytes: Bytes) -> Option<&CellReport> {
+        self.cells.iter().find(|cell| (cell.kernel, cell.bytes) == (kernel, bytes))
     }
 
     /// The cells that hold figures.
     pub fn figures(&self) -> impl Iterator<Item = (&CellReport, &Figure)> {
-        self.cells.iter().filter_map(|cell| match &cell.status {
-            CellStatus::Figure(figure) => Some((cell, figure)),
-            CellStatus::Ran | CellStatus::Failed { .. } => None,
-        })
+        self.cells.iter().filter_map(|cell| Some((cell, cell.figure()?)))
     }
-}
-
-fn status(cells: &[CellReport], kernel: Kernel, bytes: Bytes) -> Option<&CellStatus> {
-    cells.iter().find(|cell| (cell.kernel, cell.bytes) == (kernel, bytes)).map(|cell| &cell.status)
 }
 
 impl Report {

@@ -1,15 +1,26 @@
 //! Statistics over launches: pure functions of slices of numbers, exact and free of assumptions about distributions.
 //!
-//! The launch is the unit: what goes in is one number a launch, or one a pair of launches. Intervals are exact for small
-//! samples and absent where a sample is too small for the level asked for; there is no approximation to fall back on.
+//! The launch is the unit: what goes in is one number a launch, or one a pair of launches. What decides is exact for small
+//! samples and absent where a sample is too small for the level asked for; there is no approximation to fall back on. The
+//! bootstrap describes absolute values and decides nothing.
 
-mod order;
+mod bootstrap;
+mod evidence;
+mod holm;
+mod judgement;
+mod rank_sum;
+mod share;
 mod signed_rank;
 
 use serde::{Deserialize, Serialize};
 
-pub use order::median_interval;
-pub use signed_rank::{hodges_lehmann, ratio, ratio_estimate, signed_rank};
+pub use bootstrap::bootstrap_median;
+pub use evidence::Evidence;
+pub use holm::holm;
+pub use judgement::{ALPHA, Finding, Judgement, Margin, Side, judge};
+pub use rank_sum::unpaired;
+pub use share::Share;
+pub use signed_rank::{hodges_lehmann, log_ratios, paired, signed_rank};
 
 /// A figure with the range of values that the data do not contradict.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -50,8 +61,10 @@ impl Interval {
 pub enum Method {
     /// Hodges-Lehmann estimate with the inverted exact Wilcoxon signed-rank test.
     SignedRank,
-    /// Median with the inverted exact sign test: a pair of order statistics.
-    OrderStatistics,
+    /// Hodges-Lehmann shift with the inverted exact Mann-Whitney test.
+    RankSum,
+    /// Median with expanded percentiles of a bootstrap over launches: for absolute values, never for decisions.
+    Bootstrap,
 }
 
 impl Method {
@@ -60,17 +73,32 @@ impl Method {
     pub const fn words(self) -> &'static str {
         match self {
             Method::SignedRank => "Hodges-Lehmann estimate, exact Wilcoxon signed-rank interval",
-            Method::OrderStatistics => "median, exact order-statistic (sign test) interval",
+            Method::RankSum => "Hodges-Lehmann shift, exact Mann-Whitney (Moses) interval",
+            Method::Bootstrap => "median, expanded percentile bootstrap over launches",
         }
+    }
+
+    /// The fewest launches, or pairs of launches, or launches on each side, whose two-sided p can be as small as `p`.
+    ///
+    /// The most extreme result of `k` pairs has p = 2 / 2^k, that of `k` launches on each side p = 2 / (2k over k).
+    #[must_use]
+    pub fn fewest(self, p: f64) -> usize {
+        let step = |k: f64| match self {
+            Method::SignedRank | Method::Bootstrap => 0.5,
+            Method::RankSum => k / (2.0 * (2.0 * k - 1.0)),
+        };
+        let smallest = (1..).scan(2.0, |smallest, k| {
+            *smallest *= step(f64::from(k));
+            Some(*smallest)
+        });
+        1 + smallest.take_while(|smallest| *smallest > p).count()
     }
 }
 
-/// The smallest sample for which either kind of interval exists at `level`: 6 for 95 %.
-///
-/// The widest interval both can give is the whole range of the data; it misses with probability 2 / 2^k.
+/// The smallest sample of paired values for which an interval exists at `level`: 6 for 95 %.
 #[must_use]
 pub fn smallest_sample(level: f64) -> usize {
-    (1..).find(|k| 0.5_f64.powi(*k) <= tail(level)).and_then(|k| usize::try_from(k).ok()).unwrap_or(usize::MAX)
+    Method::SignedRank.fewest(1.0 - level)
 }
 
 /// Probability that may be missed on one side.
@@ -107,17 +135,6 @@ pub fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted
-}
-
-/// How many values are cut off at each end of `total` ordered candidates, given P(statistic = 0), P(statistic = 1), ..
-/// of the test that is inverted, and the probability of missing on one side that results. None where even the whole
-/// range misses too often.
-fn cut(mass: impl Iterator<Item = f64>, tail: f64) -> Option<(usize, f64)> {
-    let cumulated = mass.scan(0.0, |sum, p| {
-        *sum += p;
-        Some(*sum)
-    });
-    cumulated.take_while(|missed| *missed <= tail).enumerate().last()
 }
 
 #[cfg(test)]

@@ -19,8 +19,9 @@ fn home() -> tempfile::TempDir {
 #[test]
 fn help_teaches_and_goes_to_standard_output() {
     for words in
-        [&["--help"][..], &["plan", "--help"], &["run", "--help"], &["report", "--help"], &["image", "build", "--help"]]
+        ["--help", "plan --help", "run --help", "report --help", "compare --help", "aa --help", "image build --help"]
     {
+        let words: Vec<&str> = words.split(' ').collect();
         sifbench(&home()).args(words).assert().code(0).stdout(contains("Example"));
     }
 }
@@ -84,6 +85,15 @@ fn run_refuses_more_ranks_than_cores() {
 #[test]
 fn report_without_a_run_says_where_it_looked() {
     sifbench(&home()).arg("report").assert().code(1).stderr(contains("results"));
+}
+
+#[test]
+fn aa_asks_where_launches_come_from_and_takes_runs_as_they_are() {
+    let home = home();
+    sifbench(&home).arg("aa").assert().code(2).stderr(contains("--synthetic"));
+    sifbench(&home).args(["aa", "--real", "results", "--seed", "3"]).assert().code(2).stderr(contains("--seed"));
+    sifbench(&home).args(["aa", "--synthetic", "--margin", "5"]).assert().code(2).stderr(contains("0.05 for 5 %"));
+    sifbench(&home).args(["aa", "--real", "results"]).assert().code(1).stderr(contains("results"));
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn lines(picture: &str, ink: &str) -> Vec<usize> {
 
 #[test]
 fn the_golden_report_is_reproduced_byte_for_byte() {
-    let page = check(&synthetic::quick(6, 1).report());
+    let page = check(&synthetic::quick(12, 1).report());
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/quick.html");
     #[expect(clippy::disallowed_methods, reason = "the edge of a test")]
     if std::env::var_os("SIFBENCH_GOLDEN").is_some_and(|value| value == "write") {
@@ -224,20 +224,20 @@ fn every_launch_is_a_dot() {
 
 #[test]
 fn pictures_say_what_they_show() {
-    let page = check(&synthetic::quick(6, 1).report());
+    let page = check(&synthetic::quick(12, 1).report());
     let check = |title: &str, expected: &[&str]| {
         let description = between(picture(&page, title), "<desc>", "</desc>");
         for part in expected {
             assert!(description.contains(part), "{title}: {description}");
         }
     };
-    check("latency: hybrid over native", &["1 MiB 1.90 (1.78 to 2.12) slower", "4 MiB hang at latency 4 MiB"]);
-    check("latency: native again over native", &["8 B 1.004 (0.922 to 1.093) no difference shown"]);
+    check("latency: hybrid over native", &["1 MiB 1.88 (1.83 to 1.94) slower", "4 MiB hang at latency 4 MiB"]);
+    check("latency: native again over native", &["8 B 1.013 (0.980 to 1.048) equivalent"]);
     check(
         "bandwidth by message size: native, embedded",
-        &["native: 8 B 56.2 MB/s (53.7 MB/s to 58.4 MB/s)", "hybrid: "],
+        &["native: 8 B 55.6 MB/s (54.4 MB/s to 56.5 MB/s)", "hybrid: "],
     );
-    check("native: every launch at latency 8 B", &["6 launches between", "median 293 ns"]);
+    check("native: every launch at latency 8 B", &["12 launches between", "median 294 ns"]);
     check("From the start of a launch to the first word after MPI_Init", &["native: 112 ms", "of which MPI_Init"]);
     assert_eq!(pictures(&page).len(), 6 * 3 + 3 + 7 * 3 + 1);
 }

@@ -3,7 +3,7 @@
 use anstyle::AnsiColor;
 
 use super::{By, Diagnosis, Examined, Group, Mend, State, Verdict};
-use crate::report::table::{Style, WIDTH, wrapped};
+use crate::report::layout::{Style, WIDTH, wrapped};
 
 /// Columns before a name.
 const NAME: usize = 11;

@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     case::{HostMpi, Implementation, Mpi, Settings, Stack},
     command::CommandSpec,
+    decision::Decision,
     id::{AttemptId, Sha256},
     record::{Limits, Phase, SCHEMA, SampleRange},
 };
@@ -43,6 +44,7 @@ fn design(blocks: u32) -> Design {
         cases: vec![case("4.1.7"), case("4.1.8"), case("5.0.11")],
         probes: vec![case("5.0.8")],
         limits: Limits::default(),
+        decision: Decision::default(),
     }
 }
 

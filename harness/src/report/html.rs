@@ -156,8 +156,10 @@ const fn sign(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
         Verdict::Slower => ("slower", "▲"),
         Verdict::Faster => ("faster", "▼"),
-        Verdict::NoDifferenceShown => ("same", "="),
+        Verdict::Equivalent => ("same", "="),
+        Verdict::BelowMargin => ("same", "~"),
         Verdict::Undecided => ("undecided", "?"),
+        Verdict::NotComparable => ("none", "≠"),
     }
 }
 

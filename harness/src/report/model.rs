@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bench_app::{Bytes, Cell, Kernel, kernel::Reading};
+use bench_app::{Bytes, Cell, Kernel, event::Late, kernel::Reading};
 
 use crate::{
-    case::{Case, Stack},
-    id::{AttemptId, CaseId, MpiVersion},
+    case::Case,
+    id::{AttemptId, CaseId},
     plan,
     record::{Design, Manifest, Outcome, Purpose, Record, Sample},
     stats,
@@ -14,15 +14,17 @@ use crate::{
 
 use super::{
     Blocks, CaseReport, CellReport, CellStatus, Cost, Costs, Failure, Figure, LEVEL, LaunchFigure, Launches,
-    ProbeReport, Rate, Ratio, Report, Role, SCHEMA, Seen, Time, Verdict, words,
+    ProbeReport, Rate, Report, Role, SCHEMA, Seen, Time, answer, judge::judge, notes::notes, words,
 };
 
 /// The report of a run.
 #[must_use]
 pub fn model(manifest: &Manifest, design: &Design, records: &[Record], samples: &[Sample]) -> Report {
     let run = Run { design, records, times: times(samples) };
-    let cases = run.cases();
-    Report {
+    let margin = design.decision.margin;
+    let mut cases = run.cases();
+    let family = judge(&mut cases, margin);
+    let mut report = Report {
         schema: SCHEMA,
         tool: manifest.tool.clone(),
         site: manifest.site.clone(),
@@ -31,16 +33,22 @@ pub fn model(manifest: &Manifest, design: &Design, records: &[Record], samples: 
         design: manifest.design.clone(),
         seed: design.seed,
         level: LEVEL,
+        margin,
         launches_needed: stats::smallest_sample(LEVEL),
+        family,
         blocks: run.blocks(),
-        notes: run.notes(&cases),
+        notes: Vec::new(),
         cases,
         probes: design.probes.iter().map(|case| run.probe(case)).collect(),
         failures: run.failures(),
         facts: manifest.facts.clone(),
         files: manifest.files.clone(),
         origins: manifest.origins.clone(),
-    }
+    };
+    let answers: Vec<String> = report.cases.iter().map(|case| answer::case(case, &report)).collect();
+    report.cases.iter_mut().zip(answers).for_each(|(case, answer)| case.answer = answer);
+    report.notes = notes(&report);
+    report
 }
 
 /// Times of one operation, ns, by attempt and cell.
@@ -83,10 +91,10 @@ impl<'a> Run<'a> {
         let purpose = purpose_of(role);
         let made: Vec<&Record> = self.of(&id).filter(|r| r.purpose == purpose && !is_interrupted(r)).collect();
         let launches = self.completed(&id, purpose);
-        let cells = sorted_cells(case).map(|cell| self.cell(case, role, cell, &launches)).collect();
+        let cells = sorted_cells(case).map(|cell| self.cell(case, cell, &launches)).collect();
         let first = launches.values().copied().next().or(self.of(&id).next());
         let suffix = if role == Role::Twin { " again" } else { "" };
-        let mut report = CaseReport {
+        CaseReport {
             role,
             mode: case.stack.mode(),
             label: format!("{}{suffix}", case.label()),
@@ -94,6 +102,7 @@ impl<'a> Run<'a> {
             host: case.stack.host().map(|host| host.mpi.clone()),
             image: case.stack.image().and_then(|image| image.mpi.clone()),
             ranks: case.ranks,
+            buffers: case.workload.buffers,
             answer: String::new(),
             cells,
             launches: Launches { made: made.len(), completed: launches.len() },
@@ -101,9 +110,7 @@ impl<'a> Run<'a> {
             seen: seen(&launches.values().copied().collect::<Vec<_>>()),
             command: first.map(|r| r.command.to_string()),
             id,
-        };
-        report.answer = words::answer(&report);
-        report
+        }
     }
 
     /// The label, short where the versions are the same everywhere.
@@ -128,8 +135,8 @@ impl<'a> Run<'a> {
         baseline.map(|id| self.completed(&id, Purpose::Measure)).unwrap_or_default()
     }
 
-    fn cell(&self, case: &Case, role: Role, cell: Cell, launches: &BTreeMap<u32, &Record>) -> CellReport {
-        let figure = self.figure(role, cell, launches);
+    fn cell(&self, case: &Case, cell: Cell, launches: &BTreeMap<u32, &Record>) -> CellReport {
+        let figure = self.figure(cell, launches);
         let retired = plan::retired(case, self.records).into_iter().find(|r| r.cell == cell).map(|r| r.outcome);
         let status = match (retired, figure) {
             (None, Some(figure)) => CellStatus::Figure(figure),
@@ -138,7 +145,7 @@ impl<'a> Run<'a> {
             }
             (None, None) => CellStatus::Failed { outcome: self.last_failure(&case.id(), cell), measured: 0 },
         };
-        CellReport { kernel: cell.kernel, bytes: cell.bytes, status }
+        CellReport { kernel: cell.kernel, bytes: cell.bytes, repetitions: cell.k.get(), status }
     }
 
     /// Why there is no figure of a cell that has not been given up.
@@ -148,25 +155,22 @@ impl<'a> Run<'a> {
         asked.last().map_or_else(untried, |record| record.outcome.clone())
     }
 
-    fn figure(&self, role: Role, cell: Cell, launches: &BTreeMap<u32, &Record>) -> Option<Figure> {
+    fn figure(&self, cell: Cell, launches: &BTreeMap<u32, &Record>) -> Option<Figure> {
         let medians = self.medians(cell, launches);
         let values: Vec<f64> = medians.iter().map(|launch| launch.median).collect();
         let batches: Vec<f64> = medians.iter().flat_map(|launch| self.batches(launch.attempt, cell)).copied().collect();
         let batches = stats::sorted(&batches);
         let time = Time {
             median: stats::median(&values)?,
-            interval: stats::median_interval(&values, LEVEL),
+            interval: stats::bootstrap_median(&values, LEVEL),
             k: values.len(),
             p10: stats::quantile_of_sorted(&batches, 0.1)?,
             p90: stats::quantile_of_sorted(&batches, 0.9)?,
+            p99: stats::quantile_of_sorted(&batches, 0.99)?,
             min: *batches.first()?,
             batches: batches.len(),
         };
-        let ratio = match role {
-            Role::Baseline => None,
-            Role::Twin | Role::Compared => ratio(&medians, &self.medians(cell, &self.baseline_launches())),
-        };
-        Some(Figure { rate: rate(cell, &time), time, ratio, launches: medians })
+        Some(Figure { rate: rate(cell, &time), time, ratio: None, launches: medians })
     }
 
     fn medians(&self, cell: Cell, launches: &BTreeMap<u32, &Record>) -> Vec<LaunchFigure> {
@@ -217,13 +221,13 @@ impl<'a> Run<'a> {
                 None if ran => CellStatus::Ran,
                 None => CellStatus::Failed { outcome: self.last_failure(&id, cell), measured: 0 },
             };
-            CellReport { kernel: cell.kernel, bytes: cell.bytes, status }
+            CellReport { kernel: cell.kernel, bytes: cell.bytes, repetitions: cell.k.get(), status }
         };
         let cells: Vec<CellReport> = sorted_cells(case).map(cell).collect();
         ProbeReport {
             mode: case.stack.mode(),
             label: case.label(),
-            answer: words::probe_answer(&cells, !records.is_empty()),
+            answer: answer::probe(&cells, !records.is_empty()),
             cells,
             seen: seen(&records),
             command: records.first().map(|r| r.command.to_string()),
@@ -251,65 +255,6 @@ impl<'a> Run<'a> {
         };
         failed.map(failure).collect()
     }
-
-    fn notes(&self, cases: &[CaseReport]) -> Vec<String> {
-        let mut notes = Vec::new();
-        let blocks = self.blocks();
-        if !blocks.complete {
-            let (begun, planned) = (blocks.begun, blocks.planned);
-            notes.push(format!("The run stopped before its end, in block {begun} of {planned}: it can be resumed."));
-        }
-        let needed = stats::smallest_sample(LEVEL);
-        if (self.design.blocks as usize) < needed {
-            notes.push(format!(
-                "With {} blocks nothing can be decided: an interval at {} % takes {needed} launches.",
-                self.design.blocks,
-                LEVEL * 100.0
-            ));
-        }
-        let baseline = cases.iter().find(|case| case.role == Role::Baseline);
-        notes.extend(cases.iter().flat_map(|case| doubts(case, baseline)));
-        let declared = self.design.cases.iter().skip(1).zip(cases.iter().filter(|c| c.role == Role::Compared));
-        let declared = self.design.cases.first().zip(baseline).into_iter().chain(declared);
-        notes.extend(declared.filter_map(|(case, report)| other_library(case, report)));
-        notes
-    }
-}
-
-/// What makes one case's figures doubtful.
-fn doubts(case: &CaseReport, baseline: Option<&CaseReport>) -> Vec<String> {
-    let Launches { made, completed } = case.launches;
-    let lost = (completed < made).then(|| format!("{}: {completed} of {made} analysed launches completed.", case.name));
-    let place = |case: &CaseReport| case.seen.placement.join(" or ");
-    let elsewhere =
-        baseline.filter(|b| completed > 0 && b.launches.completed > 0 && place(b) != place(case)).map(|b| {
-            format!("{}: placed differently from the baseline ({}; baseline: {}).", case.name, place(case), place(b))
-        });
-    lost.into_iter().chain(elsewhere).collect()
-}
-
-/// A library that was loaded in another version than the case says.
-fn other_library(case: &Case, report: &CaseReport) -> Option<String> {
-    let expected = communicating(&case.stack)?;
-    let other = report.seen.libraries.iter().find(|library| MpiVersion::find_in(library).as_ref() != Some(expected))?;
-    Some(format!("{}: expected to load {expected}, but loaded {other}.", report.name))
-}
-
-/// The version whose library the ranks load.
-fn communicating(stack: &Stack) -> Option<&MpiVersion> {
-    match stack {
-        Stack::Native { host, .. } | Stack::Bind { host, .. } => Some(&host.mpi.version),
-        Stack::Embedded { image } | Stack::Hybrid { image, .. } => image.mpi.as_ref().map(|mpi| &mpi.version),
-    }
-}
-
-fn ratio(medians: &[LaunchFigure], baseline: &[LaunchFigure]) -> Option<Ratio> {
-    let partner = |launch: &LaunchFigure| baseline.iter().find(|other| other.block == launch.block);
-    let pairs: Vec<(f64, f64)> =
-        medians.iter().filter_map(|launch| Some((launch.median, partner(launch)?.median))).collect();
-    let (estimate, k) = stats::ratio_estimate(&pairs)?;
-    let interval = stats::ratio(&pairs, LEVEL);
-    Some(Ratio { estimate, k, verdict: Verdict::of(interval.as_ref()), interval })
 }
 
 fn rate(cell: Cell, time: &Time) -> Option<Rate> {
@@ -322,18 +267,29 @@ fn rate(cell: Cell, time: &Time) -> Option<Rate> {
 }
 
 fn seen(records: &[&Record]) -> Seen {
+    let hellos = || records.iter().filter_map(|r| r.hello.as_ref());
     let facts = || records.iter().filter_map(|r| r.facts.as_ref());
+    let late = || records.iter().filter_map(|r| r.observed.late.as_ref());
     Seen {
-        libraries: distinct(records.iter().filter_map(|r| r.hello.as_ref()).map(|hello| hello.library.clone())),
+        libraries: distinct(hellos().map(|hello| hello.library.clone())),
+        protocols: distinct(hellos().map(|hello| hello.protocol)),
         placement: distinct(facts().map(words::placement)),
         isolation: distinct(facts().map(words::isolation)),
+        transport: distinct(late().filter_map(|late| Some(late.traffic?.carrier().to_owned()))),
+        variables: variables(late()),
     }
 }
 
-fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
-    texts.fold(Vec::new(), |mut known, text| {
-        if !known.contains(&text) {
-            known.push(text);
+fn variables<'a>(late: impl Iterator<Item = &'a Late> + Clone) -> BTreeMap<String, Vec<String>> {
+    let names = late.clone().flat_map(|late| late.variables.keys());
+    let values = |name: &String| distinct(late.clone().filter_map(|late| late.variables.get(name).cloned()));
+    names.map(|name| (name.clone(), values(name))).collect()
+}
+
+fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+    values.fold(Vec::new(), |mut known, value| {
+        if !known.contains(&value) {
+            known.push(value);
         }
         known
     })

@@ -57,8 +57,10 @@ pub(super) const fn verdict_style(verdict: Verdict) -> Style {
     let (mark, ink) = match verdict {
         Verdict::Slower => (Mark::Up, Ink::Slower),
         Verdict::Faster => (Mark::Down, Ink::Faster),
-        Verdict::NoDifferenceShown => (Mark::Disc, Ink::Same),
+        Verdict::Equivalent => (Mark::Disc, Ink::Same),
+        Verdict::BelowMargin => (Mark::Diamond, Ink::Same),
         Verdict::Undecided => (Mark::Ring, Ink::Same),
+        Verdict::NotComparable => (Mark::Square, Ink::Same),
     };
     Style { mark, ink }
 }

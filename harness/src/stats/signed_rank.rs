@@ -1,44 +1,33 @@
-//! Wilcoxon's signed-rank test inverted: an estimate and interval of the centre of paired differences.
+//! Wilcoxon's signed-rank test: the centre of paired differences.
 //!
-//! The ends are Walsh averages (means of two differences, each with itself included), chosen by the exact distribution
-//! of the test's statistic. The interval is closed, so ties and zeros among the differences need no special treatment:
-//! they can only make it wider than necessary, never too narrow, and no difference is dropped.
+//! The candidates are Walsh averages, means of two differences, each with itself included (Hodges and Lehmann 1963,
+//! Hollander and Wolfe, chapter 3).
 
-use super::{Interval, Method, cut, median, sorted, tail};
+use super::{Evidence, Interval, Method};
 
-/// The centre of a sample: the median of its Walsh averages. None of an empty sample.
+/// What paired differences say about their centre; none without any.
+#[must_use]
+pub fn paired(differences: &[f64]) -> Option<Evidence> {
+    let k = differences.len();
+    Evidence::new(&walsh_averages(differences), null_distribution(k), k, Method::SignedRank)
+}
+
+/// The centre of paired differences: the median of their Walsh averages. None of an empty sample.
 #[must_use]
 pub fn hodges_lehmann(differences: &[f64]) -> Option<f64> {
-    median(&walsh_averages(differences))
+    super::median(&walsh_averages(differences))
 }
 
 /// [`hodges_lehmann`] with its exact interval; none where the sample is too small for `level`.
 #[must_use]
 pub fn signed_rank(differences: &[f64], level: f64) -> Option<Interval> {
-    let k = differences.len();
-    let (cut, missed) = cut(null_distribution(k).into_iter(), tail(level))?;
-    let averages = sorted(&walsh_averages(differences));
-    let estimate = median(&averages)?;
-    let (lo, hi) = (averages[cut], averages[averages.len() - 1 - cut]);
-    Some(Interval { estimate, lo, hi, level, achieved: 1.0 - 2.0 * missed, k, method: Method::SignedRank })
+    paired(differences)?.interval(level)
 }
 
-/// The ratio of paired costs, `(cost, baseline's cost)`: [`signed_rank`] on the logarithms.
-///
-/// A pair without a logarithm (a clock that did not move) does not count towards `k`.
+/// The logarithms of paired costs, `(cost, baseline's cost)`, over each other. A pair without one (a clock that did not
+/// move) is left out.
 #[must_use]
-pub fn ratio(pairs: &[(f64, f64)], level: f64) -> Option<Interval> {
-    signed_rank(&log_ratios(pairs), level).map(|interval| interval.rescaled(f64::exp))
-}
-
-/// The estimate of [`ratio`] alone, which needs but one pair, and the number of pairs it rests on.
-#[must_use]
-pub fn ratio_estimate(pairs: &[(f64, f64)]) -> Option<(f64, usize)> {
-    let logs = log_ratios(pairs);
-    Some((hodges_lehmann(&logs)?.exp(), logs.len()))
-}
-
-fn log_ratios(pairs: &[(f64, f64)]) -> Vec<f64> {
+pub fn log_ratios(pairs: &[(f64, f64)]) -> Vec<f64> {
     pairs.iter().map(|(cost, baseline)| (cost / baseline).ln()).filter(|log| log.is_finite()).collect()
 }
 

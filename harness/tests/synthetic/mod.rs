@@ -10,6 +10,7 @@ use bench_app::{
 use harness::{
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack},
     command::CommandSpec,
+    decision::Decision,
     id::{AttemptId, Sha256},
     plan,
     record::{
@@ -77,7 +78,8 @@ pub(crate) fn run(design: Design) -> Run {
 }
 
 pub(crate) fn design(blocks: u32, seed: u64, cases: Vec<Case>, probes: Vec<Case>) -> Design {
-    Design { schema: SCHEMA, campaign: "quick".into(), seed, blocks, cases, probes, limits: Limits::default() }
+    let (limits, decision) = (Limits::default(), Decision::default());
+    Design { schema: SCHEMA, campaign: "quick".into(), seed, blocks, cases, probes, limits, decision }
 }
 
 pub(crate) fn case(stack: Stack, sizes: &[&str]) -> Case {

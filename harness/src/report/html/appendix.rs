@@ -65,7 +65,7 @@ pub(super) fn probes(report: &Report) -> Option<Section> {
     Some(Section { id: "probes", heading: "Tried for the outcome alone", body })
 }
 
-/// Where the figures come from, in five sentences.
+/// Where the figures come from, in six sentences.
 pub(super) fn method(report: &Report) -> Section {
     let percent = report.level * 100.0;
     let body = html! {
@@ -79,9 +79,14 @@ pub(super) fn method(report: &Report) -> Section {
                 ", so that drifts of the machine meet all cases alike and the two baselines show what differs by chance."
             }
             li {
-                "A ratio compares launches of the same block (" (Method::SignedRank.words()) "); an absolute figure stands alone ("
-                (Method::OrderStatistics.words()) "); both hold at " (percent) " % or a little more without assuming a "
-                "distribution, and need " (report.launches_needed) " launches."
+                "A ratio compares launches of the same block (" (Method::SignedRank.words()) "), exact at " (percent) " % without "
+                "assuming a distribution; an absolute figure stands alone (" (Method::Bootstrap.words()) ") and decides nothing; "
+                "both need " (report.launches_needed) " launches."
+            }
+            li {
+                "A verdict takes a margin into account, " (report.margin.percent()) " %, agreed on before the run, and the family "
+                "of all " (report.family) " comparisons: slower and faster are intervals wholly beyond the margin with a p that "
+                "survives Holm's adjustment, equivalent is a 90 % interval wholly within it."
             }
             li {
                 "Latency is half a round trip, bandwidth follows from the time of 64 messages in flight, allreduce is the time of "

@@ -4,7 +4,10 @@ use bench_app::{Bytes, Kernel};
 use maud::{Markup, html};
 
 use super::{Page, Section, scrolling, sign, tone};
-use crate::report::{CaseReport, CellReport, CellStatus, Figure, Report, Role, Verdict, units, words};
+use crate::{
+    report::{CaseReport, CellReport, CellStatus, Figure, Report, Role, Verdict, units, words},
+    stats::Margin,
+};
 
 /// Facts that stand at the head, by name, where they are known.
 const FACTS: [(&str, &str); 6] = [
@@ -113,14 +116,14 @@ fn grid_of(page: &Page<'_>, columns: &[(Kernel, Vec<Bytes>)]) -> Markup {
             }
             tbody {
                 @for case in &report.cases {
-                    tr { th scope="row" { (page.name(case)) } (row(columns, &case.cells)) }
+                    tr { th scope="row" { (page.name(case)) } (row(columns, &case.cells, report.margin)) }
                 }
             }
             @if !report.probes.is_empty() {
                 tbody {
                     tr { th.between scope="rowgroup" colspan=(width) { "tried for the outcome alone" } }
                     @for probe in &report.probes {
-                        tr { th scope="row" { span.name { (probe.label) } } (row(columns, &probe.cells)) }
+                        tr { th scope="row" { span.name { (probe.label) } } (row(columns, &probe.cells, report.margin)) }
                     }
                 }
             }
@@ -133,7 +136,7 @@ fn firsts() -> impl Iterator<Item = bool> {
 }
 
 /// Cells in order; neighbours of one kernel that ended alike, without figures, are one cell.
-fn row(columns: &[(Kernel, Vec<Bytes>)], cells: &[CellReport]) -> Markup {
+fn row(columns: &[(Kernel, Vec<Bytes>)], cells: &[CellReport], margin: Margin) -> Markup {
     let status = |kernel: Kernel, bytes: Bytes| {
         cells.iter().find(|cell| (cell.kernel, cell.bytes) == (kernel, bytes)).map(|cell| &cell.status)
     };
@@ -147,7 +150,7 @@ fn row(columns: &[(Kernel, Vec<Bytes>)], cells: &[CellReport]) -> Markup {
             }
         }
     }
-    html! { @for (status, count, first) in groups { (cell(status, count, first)) } }
+    html! { @for (status, count, first) in groups { (cell(status, count, first, margin)) } }
 }
 
 fn merges(before: Option<&CellStatus>, status: Option<&CellStatus>) -> bool {
@@ -159,7 +162,7 @@ fn merges(before: Option<&CellStatus>, status: Option<&CellStatus>) -> bool {
 }
 
 /// Cells that stand for `columns` columns; the first of a kernel stands apart.
-fn cell(status: Option<&CellStatus>, columns: usize, first: bool) -> Markup {
+fn cell(status: Option<&CellStatus>, columns: usize, first: bool, margin: Margin) -> Markup {
     let columns = (columns > 1).then_some(columns);
     let class = |class: &str| if first { format!("{class} first") } else { class.to_owned() };
     match status {
@@ -177,9 +180,9 @@ fn cell(status: Option<&CellStatus>, columns: usize, first: bool) -> Markup {
             Some(ratio) => {
                 let (verdict, sign) = sign(ratio.verdict);
                 html! {
-                    td class=(class(verdict)) title=(ratio.verdict.words()) {
+                    td class=(class(verdict)) title=(ratio.words(margin)) {
                         span aria-hidden="true" { (sign) " " } (units::digits(ratio.estimate))
-                        span.unseen { " " (ratio.verdict.words()) }
+                        span.unseen { " " (ratio.words(margin)) }
                     }
                 }
             }
@@ -193,18 +196,11 @@ fn absolute(figure: &Figure) -> String {
 
 /// What the signs mean.
 fn key(report: &Report) -> Markup {
-    let percent = report.level * 100.0;
-    let meaning = |verdict: Verdict| match verdict {
-        Verdict::Slower => format!("slower: the {percent} % interval lies above 1"),
-        Verdict::Faster => "faster: it lies below 1".to_owned(),
-        Verdict::NoDifferenceShown => "no difference shown: it contains 1".to_owned(),
-        Verdict::Undecided => format!("undecided: fewer than {} pairs of launches", report.launches_needed),
-    };
     html! {
         ul.key {
             @for verdict in Verdict::ALL {
                 @let (class, sign) = sign(verdict);
-                li { span.chip.(class) aria-hidden="true" { (sign) } " " (meaning(verdict)) }
+                li { span.chip.(class) aria-hidden="true" { (sign) } " " (verdict.meaning(report.margin)) }
             }
             li { span.chip.failed aria-hidden="true" { "hang" } " no figure, and why" }
         }

@@ -4,11 +4,14 @@ use bench_app::{Bytes, Kernel};
 use maud::{Markup, html};
 
 use super::{Page, Section, scrolling, sign, tone};
-use crate::report::{
-    CaseReport, CellReport, CellStatus, Cost, Figure, Role,
-    plot::Sheet,
-    units::{self, Unit},
-    words,
+use crate::{
+    report::{
+        CaseReport, CellReport, CellStatus, Cost, Figure, Role,
+        plot::Sheet,
+        units::{self, Unit},
+        words,
+    },
+    stats::Margin,
 };
 
 /// A table a kernel, and below it everything that is known of each figure.
@@ -52,14 +55,14 @@ fn compared(page: &Page<'_>, cases: &[&CaseReport], kernel: Kernel) -> Markup {
             thead { tr { th scope="col" { "size" } @for case in cases { th scope="col" { (page.name(case)) } } } }
             tbody {
                 @for bytes in page.report.sizes(kernel) {
-                    tr { th scope="row" { (bytes) } @for case in cases { (cell(case, kernel, bytes)) } }
+                    tr { th scope="row" { (bytes) } @for case in cases { (cell(case, kernel, bytes, page.report.margin)) } }
                 }
             }
         }
     }
 }
 
-fn cell(case: &CaseReport, kernel: Kernel, bytes: Bytes) -> Markup {
+fn cell(case: &CaseReport, kernel: Kernel, bytes: Bytes, margin: Margin) -> Markup {
     match case.status(kernel, bytes) {
         None => html! { td.none { "–" } },
         Some(CellStatus::Ran) => html! { td { "ran" } },
@@ -85,7 +88,7 @@ fn cell(case: &CaseReport, kernel: Kernel, bytes: Bytes) -> Markup {
                         strong { span aria-hidden="true" { (sign) " " } (estimate) }
                         span { (below) }
                         span { (Median::of(figure).with_unit()) }
-                        span.unseen { (ratio.verdict.words()) }
+                        span.unseen { (ratio.words(margin)) }
                     }
                 }
             }

@@ -21,7 +21,7 @@ pub(in crate::report) enum Ink {
     Slower,
     /// Shorter than the baseline.
     Faster,
-    /// No difference shown.
+    /// Neither longer nor shorter by what matters, or not known.
     Same,
     /// No figure.
     Failed,

@@ -2,7 +2,10 @@
 
 use bench_app::Kernel;
 
-use crate::report::{CaseReport, CellStatus, Ratio, Report, Role, units, words};
+use crate::{
+    report::{CaseReport, CellStatus, Ratio, Report, Role, units, words},
+    stats::Margin,
+};
 
 use super::{
     FAILED, Picture,
@@ -55,7 +58,7 @@ pub(in crate::report) fn ratio(report: &Report, case: &CaseReport, kernel: Kerne
     });
     Some(Picture {
         title: format!("{kernel}: {} over {}", case.name, baseline.name),
-        description: numbers(case, kernel),
+        description: numbers(case, kernel, report.margin),
         size: SIZE,
         elements,
     })
@@ -79,11 +82,11 @@ fn point(panel: &Panel<'_, '_>, ratio: &Ratio, at: f64) -> Drawn {
     panel.mark((at, ratio_place(ratio.estimate)), style)
 }
 
-fn numbers(case: &CaseReport, kernel: Kernel) -> String {
+fn numbers(case: &CaseReport, kernel: Kernel, margin: Margin) -> String {
     let cells = case.cells.iter().filter(|cell| cell.kernel == kernel);
     let said = cells.map(|cell| match &cell.status {
         CellStatus::Figure(figure) => match &figure.ratio {
-            Some(ratio) => format!("{} {}", cell.bytes, in_words(ratio)),
+            Some(ratio) => format!("{} {}", cell.bytes, in_words(ratio, margin)),
             None => format!("{} without a figure of the baseline", cell.bytes),
         },
         CellStatus::Ran => format!("{} ran", cell.bytes),
@@ -92,7 +95,7 @@ fn numbers(case: &CaseReport, kernel: Kernel) -> String {
     format!("Times as long as the baseline: {}.", said.collect::<Vec<_>>().join("; "))
 }
 
-fn in_words(ratio: &Ratio) -> String {
+fn in_words(ratio: &Ratio, margin: Margin) -> String {
     let ends = ratio.interval.map(|i| format!(" ({} to {})", units::ratio(i.lo), units::ratio(i.hi)));
-    format!("{}{} {}", units::ratio(ratio.estimate), ends.unwrap_or_default(), ratio.verdict.words())
+    format!("{}{} {}", units::ratio(ratio.estimate), ends.unwrap_or_default(), ratio.words(margin))
 }

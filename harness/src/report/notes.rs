@@ -1,0 +1,51 @@
+//! What weakens the figures of a report, in words.
+
+use crate::stats::{ALPHA, Method};
+
+use super::{CaseReport, LEVEL, Launches, Report, Role, fields};
+
+/// All that a reader should mind.
+pub(super) fn notes(report: &Report) -> Vec<String> {
+    let once = report.cases.iter().filter(|case| case.role != Role::Twin);
+    let doubts = report.cases.iter().flat_map(|case| doubts(case, report.baseline()));
+    let whole = [unfinished(report), too_few(report)].into_iter().flatten();
+    whole.chain(doubts).chain(once.filter_map(other_library)).collect()
+}
+
+fn unfinished(report: &Report) -> Option<String> {
+    let (begun, planned) = (report.blocks.begun, report.blocks.planned);
+    let stopped = format!("The run stopped before its end, in block {begun} of {planned}: it can be resumed.");
+    (!report.blocks.complete).then_some(stopped)
+}
+
+/// Blocks that could not show a difference, however large.
+fn too_few(report: &Report) -> Option<String> {
+    let (blocks, family) = (report.blocks.planned as usize, report.family);
+    if blocks < report.launches_needed {
+        let (needed, percent) = (report.launches_needed, LEVEL * 100.0);
+        return Some(format!(
+            "With {blocks} blocks nothing can be decided: an interval at {percent} % takes {needed} launches."
+        ));
+    }
+    let needed = Method::SignedRank.fewest(ALPHA / family.max(1) as f64);
+    (blocks < needed).then(|| {
+        format!("With {blocks} blocks no difference can be shown among {family} comparisons: that takes {needed}.")
+    })
+}
+
+/// What makes one case's figures doubtful.
+fn doubts(case: &CaseReport, baseline: Option<&CaseReport>) -> Vec<String> {
+    let Launches { made, completed } = case.launches;
+    let lost = (completed < made).then(|| format!("{}: {completed} of {made} analysed launches completed.", case.name));
+    let place = |case: &CaseReport| case.seen.placement.join(" or ");
+    let elsewhere =
+        baseline.filter(|b| completed > 0 && b.launches.completed > 0 && place(b) != place(case)).map(|b| {
+            format!("{}: placed differently from the baseline ({}; baseline: {}).", case.name, place(case), place(b))
+        });
+    lost.into_iter().chain(elsewhere).collect()
+}
+
+fn other_library(case: &CaseReport) -> Option<String> {
+    let (expected, other) = fields::undeclared(case)?;
+    Some(format!("{}: expected to load {expected}, but loaded {other}.", case.name))
+}
