@@ -13,7 +13,7 @@ use std::{
     str::FromStr,
 };
 
-use bench_app::{Workload, workload::Order};
+use bench_app::{Kernel, Workload, workload::Order};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
@@ -149,8 +149,13 @@ impl Campaign {
                 return fault(what, probe_hint(needs));
             }
         }
-        if let Err(what) = campaign.workload.cells() {
-            return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes");
+        let cells = match campaign.workload.cells() {
+            Ok(cells) => cells,
+            Err(what) => return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes"),
+        };
+        let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|k| cells.iter().any(|c| c.kernel == *k)).collect();
+        if let Err((what, hint)) = campaign.decision.check(campaign.blocks, &kernels) {
+            return fault(what, &hint);
         }
         Ok(campaign)
     }
@@ -350,6 +355,9 @@ mod tests {
         check("bandwidth =", "bandwith =", &["unknown kernel `bandwith`", "line 13, column 1", "bcast", "visit_ms"]);
         check("rounds = 2\n", "", &["missing field `rounds`", "line 11"]);
         check("visit_ms = 4", "visit_ms = 4\nbuffers = \"cold\"", &["unknown variant `cold`", "rotating", "line 17"]);
+        check("[limits]", "[decision]\nmargin = 5\n[limits]", &["5 is not a margin", "0.05 for 5 %", "line 25"]);
+        let early = "[decision]\nprecision = 0.02\nfirst_look = 13\n[limits]";
+        check("[limits]", early, &["first_look = 13 is not between 6 and blocks = 12", "hint"]);
         check("allreduce = [\"8\"", "barrier = [\"8\"", &["barrier 8 B: there is no message", "hint"]);
     }
 

@@ -14,6 +14,7 @@ pub mod decision;
 pub mod doctor;
 pub mod id;
 pub mod image;
+pub mod medians;
 pub mod mpi;
 pub mod plan;
 pub mod process;

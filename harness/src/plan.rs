@@ -1,4 +1,11 @@
-//! The order of launches, and which cells are still worth launching: pure functions of the design and of what happened.
+//! The order of launches, which cells are still worth launching, and when there are enough: pure functions of the design and
+//! of what happened.
+
+mod estimate;
+mod stop;
+
+pub use estimate::{Estimate, estimate, in_vain};
+pub use stop::{Ended, after};
 
 use bench_app::{Cell, Workload, workload::Order};
 use rand::{SeedableRng, seq::SliceRandom};
@@ -6,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     case::Case,
+    medians::Medians,
     record::{Design, Outcome, Purpose, Record},
 };
 
@@ -122,13 +130,55 @@ pub struct Step<'a> {
     pub cells: Vec<Cell>,
 }
 
-/// The next launch of a run of which `records` have been made; none when it is complete.
+/// The next launch of a run of which `records` have been made, with the `medians` of their samples; none when it is
+/// complete.
 ///
-/// The whole state of a run is in its records: resuming one is asking again.
+/// The whole state of a run is in what it has stored: resuming one is asking again.
 #[must_use]
-pub fn next<'a>(design: &'a Design, records: &[Record]) -> Option<Step<'a>> {
-    let blocks = 0..=design.blocks + 1;
-    blocks.flat_map(|number| block(design, number)).find_map(|launch| pending(launch, records))
+pub fn next<'a>(design: &'a Design, records: &[Record], medians: &Medians) -> Option<Step<'a>> {
+    let of_block = |number: u32| block(design, number).into_iter().find_map(|launch| pending(launch, records));
+    let analysed = || match progress(design, records, medians) {
+        Progress::At(number) => of_block(number),
+        Progress::Ended(_) => None,
+    };
+    of_block(0).or_else(analysed).or_else(|| of_block(design.blocks + 1))
+}
+
+/// Why no more blocks are made; none while there is something to do in one.
+#[must_use]
+pub fn ended(design: &Design, records: &[Record], medians: &Medians) -> Option<Ended> {
+    match progress(design, records, medians) {
+        Progress::At(_) => None,
+        Progress::Ended(why) => Some(why),
+    }
+}
+
+/// Where a run is among its analysed blocks.
+enum Progress {
+    /// In this block there is something to do.
+    At(u32),
+    /// In none.
+    Ended(Ended),
+}
+
+fn progress(design: &Design, records: &[Record], medians: &Medians) -> Progress {
+    let begun = records.iter().filter(|r| is_analysed(r.purpose)).map(|r| r.block).max().unwrap_or(0);
+    let open = |number: u32| block(design, number).into_iter().any(|launch| pending(launch, records).is_some());
+    for number in 1..=design.blocks {
+        // A block that was begun proves that the run was to go on at every look before it.
+        let looks = number > 1 && number > begun;
+        if let Some(why) = looks.then(|| after(design, records, medians, number - 1)).flatten() {
+            return Progress::Ended(why);
+        }
+        if open(number) {
+            return Progress::At(number);
+        }
+    }
+    Progress::Ended(after(design, records, medians, design.blocks).unwrap_or(Ended::Blocks))
+}
+
+pub(crate) const fn is_analysed(purpose: Purpose) -> bool {
+    matches!(purpose, Purpose::Measure | Purpose::MeasureTwin)
 }
 
 /// What is still to be done of one planned launch.

@@ -23,7 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     case::{Mode, Mpi},
+    decision::Decision,
     id::{AttemptId, CaseId, Sha256, SiteId},
+    plan::Ended,
     record::{FileFact, Outcome, Purpose},
     stats::{Interval, Margin},
 };
@@ -58,6 +60,8 @@ pub struct Report {
     pub level: f64,
     /// The relative difference that matters.
     pub margin: Margin,
+    /// All that was agreed on before the run.
+    pub decision: Decision,
     /// Launches without which there is no interval at that confidence.
     pub launches_needed: usize,
     /// Comparisons that were decided together, as one family.
@@ -83,12 +87,14 @@ pub struct Report {
 /// How far the run came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocks {
-    /// Analysed blocks of the design.
+    /// Analysed blocks of the design: all of them, or the most there may be.
     pub planned: u32,
     /// Blocks in which at least one analysed launch was made.
     pub begun: u32,
     /// Whether nothing of the design is left to do.
     pub complete: bool,
+    /// Why no more blocks are made; none where some are still to come.
+    pub ended: Option<Ended>,
 }
 
 /// What a case is compared as.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::{
     compose::{self, Commands, InstanceCommands, apptainer::Runtime},
     id::AttemptId,
+    medians::Medians,
     plan::{self, Step},
     process::{Attempt, Captured, Deadlines, Env, Launch, ProcessError, Room, Swept},
     record::{Design, Limits, Outcome, Record, Sample, SampleRange},
@@ -39,6 +40,15 @@ pub enum Finish {
     Interrupted,
 }
 
+/// What a run has stored before it goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// Its attempts.
+    pub records: Vec<Record>,
+    /// The medians of their samples.
+    pub medians: Medians,
+}
+
 /// Hears of a run's progress.
 pub trait Listener {
     /// `step` begins; `made` attempts lie behind it.
@@ -63,17 +73,13 @@ pub struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Makes every launch that `records` (those of `store`) lacks.
+    /// Makes every launch that `past` (what is in `store`) lacks.
     ///
     /// # Errors
     /// Only the harness's own: a launch that fails is a record.
-    pub fn run(
-        &self,
-        store: &mut Store,
-        mut records: Vec<Record>,
-        listener: &mut dyn Listener,
-    ) -> Result<Finish, RunError> {
-        while let Some(step) = plan::next(self.design, &records) {
+    pub fn run(&self, store: &mut Store, past: Past, listener: &mut dyn Listener) -> Result<Finish, RunError> {
+        let Past { mut records, mut medians } = past;
+        while let Some(step) = plan::next(self.design, &records, &medians) {
             if self.room.stopping() {
                 return Ok(Finish::Interrupted);
             }
@@ -81,6 +87,7 @@ impl Runner<'_> {
             let attempt = AttemptId(records.last().map_or(1, |last| last.attempt.0 + 1));
             let (mut record, samples) = self.attempt(attempt, &step, store)?;
             record.samples = store.append(&record, &samples)?;
+            medians.add(&samples);
             listener.ended(&step, &record);
             records.push(record);
         }

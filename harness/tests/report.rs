@@ -6,7 +6,9 @@ mod synthetic;
 use bench_app::{Bytes, Kernel};
 use harness::{
     case::Mode,
-    record::Outcome,
+    decision::Decision,
+    plan::Ended,
+    record::{Design, Outcome},
     report::{
         CaseReport, CellStatus, Field, Figure, Report, Role, Verdict,
         table::{self, Style},
@@ -177,6 +179,28 @@ fn an_unfinished_run_reports_what_it_has() {
         assert!(report.notes[0].contains("can be resumed"), "{:?}", report.notes);
         assert!(table(&report).contains("quick on laptop"));
     }
+}
+
+#[test]
+fn why_a_run_has_no_more_blocks_is_said() {
+    let report = |blocks: u32, decision: Decision| {
+        let design = synthetic::quick(1, 1).design;
+        synthetic::run(Design { blocks, decision, ..design }).report()
+    };
+    let check = |report: &Report, ended: Ended, words: &str| {
+        assert!(report.blocks.complete);
+        assert_eq!(report.blocks.ended, Some(ended));
+        let text = table(report).replace('\n', " ");
+        assert!(text.contains(words), "{text}");
+    };
+    let precise = |precision: f64| Decision { precision: Some(precision), ..Decision::default() };
+    check(&report(30, precise(0.2)), Ended::Precision, "in 10 of at most 30 blocks, enough for ±20 %, begun");
+    let wide = report(12, precise(0.001));
+    check(&wide, Ended::Blocks, "in 12 blocks, the most there may be, begun");
+    let note = wide.notes.iter().find(|note| note.contains("±0.1 %")).unwrap();
+    assert!(note.contains("the widest reaches ±"), "{note}");
+    let short = Decision { budget_min: Some(1.5), ..Decision::default() };
+    check(&report(30, short), Ended::Budget, "of at most 30 blocks, all that 1.5 min have room for");
 }
 
 #[test]

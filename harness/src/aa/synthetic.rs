@@ -14,6 +14,7 @@ use crate::{
     command::CommandSpec,
     decision::Decision,
     id::{AttemptId, MpiVersion, Sha256},
+    medians::Medians,
     plan,
     record::{Design, Limits, Manifest, Observed, Outcome, Record, SCHEMA, Sample, SampleRange},
     report::{self, CaseReport, Report, Role},
@@ -44,8 +45,10 @@ const LADDER: [u32; 9] = [15, 20, 30, 40, 60, 80, 100, 140, 200];
 pub struct Setup {
     /// Trials in which nothing differs.
     pub trials: u64,
-    /// Blocks of each.
+    /// Blocks of each, or the most there may be.
     pub blocks: u32,
+    /// Stop on this precision, as campaigns do.
+    pub precision: Option<f64>,
     /// Seed of everything.
     pub seed: u64,
     /// The relative difference that matters.
@@ -75,8 +78,9 @@ fn assess(setup: &Setup) -> Assessment {
 }
 
 fn source(setup: &Setup) -> Source {
-    let Setup { trials, blocks, seed, margin } = *setup;
-    let words = format!("{trials} trials on a made-up machine, seed {seed}");
+    let Setup { trials, blocks, seed, margin, precision } = *setup;
+    let stop = precision.map(|precision| format!(", stopping at ±{} %", precision * 100.0)).unwrap_or_default();
+    let words = format!("{trials} trials on a made-up machine, seed {seed}{stop}");
     Source { words, blocks, margin, family: CELLS.len() * SLOWDOWNS.len(), cells: Cells::Worst }
 }
 
@@ -130,13 +134,21 @@ fn report(setup: &Setup, trial: u64, slowdowns: [f64; 3]) -> Report {
     rng.set_stream(2 * trial + u64::from(slowdowns != [0.0; 3]));
     let mut machine = Machine::new(ChaCha8Rng::from_rng(&mut rng));
     let (mut records, mut samples, mut time) = (Vec::new(), Vec::new(), 0.0);
-    for launch in (1..=design.blocks).flat_map(|number| plan::block(&design, number)) {
-        let attempt = AttemptId(u32::try_from(records.len()).unwrap_or(u32::MAX) + 1);
-        let compared = design.cases.iter().skip(1).position(|case| case == launch.case);
-        let slowdown = compared.map_or(0.0, |which| slowdowns[which]);
-        let began = time;
-        samples.extend(measure(attempt, 1.0 + slowdown, &mut time, &mut machine, &mut rng));
-        records.push(record(attempt, &launch, time - began));
+    let mut medians = Medians::default();
+    for number in 1..=design.blocks {
+        for launch in plan::block(&design, number) {
+            let attempt = AttemptId(u32::try_from(records.len()).unwrap_or(u32::MAX) + 1);
+            let compared = design.cases.iter().skip(1).position(|case| case == launch.case);
+            let slowdown = compared.map_or(0.0, |which| slowdowns[which]);
+            let began = time;
+            let batches = measure(attempt, 1.0 + slowdown, &mut time, &mut machine, &mut rng);
+            medians.add(&batches);
+            samples.extend(batches);
+            records.push(record(attempt, &launch, time - began));
+        }
+        if plan::after(&design, &records, &medians, number).is_some() {
+            break;
+        }
     }
     report::model(&manifest(), &design, &records, &samples)
 }
@@ -214,7 +226,7 @@ fn design(setup: &Setup, trial: u64) -> Design {
         cases: stacks.map(case).to_vec(),
         probes: Vec::new(),
         limits: Limits::default(),
-        decision: Decision { margin: setup.margin },
+        decision: Decision { margin: setup.margin, precision: setup.precision, ..Decision::default() },
     }
 }
 
@@ -258,7 +270,7 @@ mod tests {
     use super::*;
     use crate::aa::Limit;
 
-    const SHORT: Setup = Setup { trials: 120, blocks: 12, seed: 4, margin: Margin::FIVE_PERCENT };
+    const SHORT: Setup = Setup { trials: 120, blocks: 12, precision: None, seed: 4, margin: Margin::FIVE_PERCENT };
 
     fn requirement<'a>(assessment: &'a Assessment, what: &str) -> &'a super::super::Requirement {
         assessment.requirements.iter().find(|requirement| requirement.what.contains(what)).unwrap()
@@ -280,6 +292,17 @@ mod tests {
         assert_eq!((found.verdict, assessment.verdict), (Verdict::Failed, Verdict::Failed), "{found:?}");
         let share = |slowdown: f64| source(&SHORT).found(&assessment.tally, slowdown, |found| found.shown).rate();
         assert!(share(0.05) <= share(0.20));
+    }
+
+    #[test]
+    fn stopping_on_precision_finds_nothing_where_there_is_nothing() {
+        let setup = Setup { trials: 80, blocks: 30, precision: Some(0.2), ..SHORT };
+        let lengths: Vec<u32> = (0..10).map(|trial| report(&setup, trial, [0.0; 3]).blocks.begun).collect();
+        assert!(lengths.iter().any(|length| *length < 30) && lengths.iter().any(|length| *length > 10), "{lengths:?}");
+        let assessment = assess(&setup);
+        for what in ["cell", "family (Holm)", "more than 5 %"] {
+            assert_ne!(requirement(&assessment, what).verdict, Verdict::Failed, "{what}: {assessment:?}");
+        }
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub struct AaArgs {
     /// Trials without any difference; a quarter as many more have slowdowns
     #[arg(long, default_value_t = 2000, conflicts_with = "real")]
     trials: u64,
+    /// Stop a trial at the look at which every interval reaches at most this share to either side, as campaigns do
+    #[arg(long, value_name = "SHARE", value_parser = margin, conflicts_with = "real")]
+    precision: Option<f64>,
     /// Seed of the made-up machine
     #[arg(long, default_value_t = 1, conflicts_with = "real")]
     seed: u64,
@@ -54,7 +57,7 @@ pub(crate) fn aa(edge: &Edge, args: &AaArgs) -> anyhow::Result<ExitCode> {
     let assessment = if args.synthetic {
         let margin = Margin::try_from(args.margin).map_err(anyhow::Error::msg)?;
         let (trials, seed) = (args.trials.max(1), args.seed);
-        aa::synthetic(&Setup { trials, blocks: args.blocks.unwrap_or(60), seed, margin })
+        aa::synthetic(&Setup { trials, blocks: args.blocks.unwrap_or(60), precision: args.precision, seed, margin })
     } else {
         let load = |path: &PathBuf| -> anyhow::Result<store::Run> { Ok(store::load(&store::resolve(path)?)?) };
         let runs = args.real.iter().map(load).collect::<anyhow::Result<Vec<_>>>()?;

@@ -22,10 +22,11 @@ use crate::{
     config::{self, Campaign, Parts},
     id::{MpiVersion, Sha256, SiteId},
     image::{self, Bootstrap, Builder},
+    medians::Medians,
     mpi, plan,
     record::{Design, FileFact, Manifest, Purpose, SCHEMA},
     report,
-    run::{self, Finish, Runner},
+    run::{self, Finish, Past, Runner},
     site,
     store::{self, Store, Tail},
 };
@@ -87,6 +88,8 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = format!("# {}: {} launches, seed {}\n", design.campaign, planned.len(), design.seed);
+    text += &format!("# {}\n", plan::estimate(&design));
+    text.extend(plan::in_vain(&design).map(|why| format!("# mind: {why}\n")));
     for (file, role) in missing(&design) {
         text += &format!("# absent: {role} {}\n", file.display());
     }
@@ -166,15 +169,13 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
     let runtime = edge.runtime();
     let env = edge.launch_env();
     let runner = Runner { design: &run.design, runtime: &runtime, env: &env, room: edge.room(), now };
-    edge.say(&format!(
-        "{}: {} cases, {} blocks -> {}",
-        run.design.campaign,
-        run.design.cases.len(),
-        run.design.blocks,
-        run.dir.display()
-    ));
+    let (campaign, cases, blocks) = (&run.design.campaign, run.design.cases.len(), run.design.blocks);
+    edge.say(&format!("{campaign}: {cases} cases, {blocks} blocks -> {}", run.dir.display()));
+    edge.say(&plan::estimate(&run.design).to_string());
+    plan::in_vain(&run.design).iter().for_each(|why| edge.say(&format!("mind: {why}")));
     let mut progress = Progress::new(edge, &run.design);
-    let finish = runner.run(&mut store, run.records, &mut progress)?;
+    let past = Past { medians: Medians::of(&run.samples), records: run.records };
+    let finish = runner.run(&mut store, past, &mut progress)?;
     progress.finish();
     if finish == Finish::Interrupted {
         drop(store);

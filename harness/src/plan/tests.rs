@@ -10,7 +10,7 @@ use crate::{
     command::CommandSpec,
     decision::Decision,
     id::{AttemptId, Sha256},
-    record::{Limits, Phase, SCHEMA, SampleRange},
+    record::{Limits, Phase, SCHEMA, Sample, SampleRange},
 };
 
 const MI: u64 = 1 << 20;
@@ -73,7 +73,7 @@ fn record(step: &Step<'_>, attempt: u32, outcome: Outcome) -> Record {
 /// Plays the run to its end; `fate` sees the step and how often that very step was seen.
 fn play(design: &Design, mut fate: impl FnMut(&Step<'_>) -> Outcome) -> Vec<Record> {
     let mut records = Vec::new();
-    while let Some(step) = next(design, &records) {
+    while let Some(step) = next(design, &records, &Medians::default()) {
         assert!(!step.cells.is_empty());
         let outcome = fate(&step);
         records.push(record(&step, u32::try_from(records.len()).unwrap() + 1, outcome));
@@ -210,9 +210,135 @@ fn resuming_at_any_point_goes_on_as_if_nothing_had_happened() {
     let fate = |step: &Step<'_>| hang(step, |cell| step.launch.case.id() == sick && cell.bytes.0 >= 4 * MI);
     let whole = play(&design, fate);
     for stop in 0..whole.len() {
-        let step = next(&design, &whole[..stop]).unwrap();
+        let step = next(&design, &whole[..stop], &Medians::default()).unwrap();
         let expected = &whole[stop];
         assert_eq!((step.launch.case.id(), step.launch.purpose), (expected.case.clone(), expected.purpose));
         assert_eq!(step.cells, expected.cells);
     }
+}
+
+/// Plays a run to its end: a launch takes a second, and measures what `ns` says for its purpose and block.
+fn play_timed(design: &Design, ns: impl Fn(&Step<'_>) -> f64) -> (Vec<Record>, Medians) {
+    let (mut records, mut medians) = (Vec::new(), Medians::default());
+    while let Some(step) = next(design, &records, &medians) {
+        let attempt = u32::try_from(records.len()).unwrap() + 1;
+        medians.add(&samples(&step, attempt, ns(&step)));
+        records.push(Record { wall_ns: 1_000_000_000, ..record(&step, attempt, Outcome::Completed) });
+        assert!(records.len() < 500, "the run does not end");
+    }
+    (records, medians)
+}
+
+fn samples(step: &Step<'_>, attempt: u32, ns: f64) -> Vec<Sample> {
+    let sample = |cell: &Cell| Sample {
+        attempt: AttemptId(attempt),
+        kernel: cell.kernel,
+        bytes: cell.bytes,
+        visit: 0,
+        batch: 0,
+        k: 1,
+        ns: (ns * 1e6) as u64,
+    };
+    step.cells.iter().map(sample).collect()
+}
+
+fn stopping(blocks: u32) -> Design {
+    let decision = Decision { precision: Some(0.05), ..Decision::default() };
+    Design { decision, ..design(blocks) }
+}
+
+/// Blocks of a run, and why there are no more.
+fn blocks_of(design: &Design, (records, medians): &(Vec<Record>, Medians)) -> (u32, Option<Ended>) {
+    let analysed = records.iter().filter(|record| record.purpose == Purpose::Measure);
+    (analysed.map(|record| record.block).max().unwrap_or(0), ended(design, records, medians))
+}
+
+/// The baseline's launches scatter by `share` from block to block; other cases take twice as long.
+fn scattered(share: f64, until: u32) -> impl Fn(&Step<'_>) -> f64 {
+    move |step| {
+        let is_baseline = step.launch.case.label() == "native 4.1.7";
+        let block = step.launch.block;
+        let luck = 1.0 + if block <= until { share * f64::from(block * 7 % 11) / 10.0 } else { 0.0 };
+        if is_baseline { luck } else { 2.0 }
+    }
+}
+
+#[test]
+fn a_run_stops_at_the_look_at_which_its_intervals_are_narrow() {
+    let check = |ns: &dyn Fn(&Step<'_>) -> f64, expected: (u32, Ended)| {
+        let design = stopping(32);
+        let (blocks, why) = blocks_of(&design, &play_timed(&design, ns));
+        assert_eq!((blocks, why.unwrap()), expected);
+    };
+    check(&scattered(0.02, 99), (10, Ended::Precision));
+    // Half-widths of 6.3, 5.6 and 4.1 % after 10, 15 and 20 blocks.
+    check(&scattered(0.25, 8), (20, Ended::Precision));
+    // Twice as long for sure, at every look: that is no reason to stop.
+    check(&scattered(0.5, 99), (32, Ended::Blocks));
+}
+
+#[test]
+fn intervals_that_are_not_primary_may_be_wide() {
+    let all = stopping(32);
+    let decision = Decision { primary: vec![Kernel::Bandwidth], ..all.decision.clone() };
+    let primary = Design { decision, ..all.clone() };
+    let blocks = |design: &Design| {
+        let (mut records, mut medians) = (Vec::new(), Medians::default());
+        while let Some(step) = next(design, &records, &medians) {
+            let attempt = u32::try_from(records.len()).unwrap() + 1;
+            let mut samples = samples(&step, attempt, 1.0);
+            for sample in samples.iter_mut().filter(|sample| sample.kernel == Kernel::Latency) {
+                sample.ns = (scattered(0.5, 99)(&step) * 1e6) as u64;
+            }
+            medians.add(&samples);
+            records.push(record(&step, attempt, Outcome::Completed));
+        }
+        blocks_of(design, &(records, medians))
+    };
+    assert_eq!(blocks(&all), (32, Some(Ended::Blocks)));
+    assert_eq!(blocks(&primary), (10, Some(Ended::Precision)));
+}
+
+#[test]
+fn no_block_is_begun_that_the_budget_has_no_room_for() {
+    // Three launches of discovery, four a block: after the sixth block 27 s are spent.
+    let decision = Decision { budget_min: Some(0.5), ..Decision::default() };
+    let design = Design { decision, ..design(32) };
+    let made = play_timed(&design, scattered(0.1, 99));
+    assert_eq!(blocks_of(&design, &made), (6, Some(Ended::Budget)));
+    assert_eq!(count(&made.0, Purpose::Probe), 1, "what is tried for its outcome is tried all the same");
+}
+
+#[test]
+fn a_run_that_stops_on_precision_resumes_as_if_nothing_had_happened() {
+    let design = stopping(32);
+    let (whole, medians) = play_timed(&design, scattered(0.25, 8));
+    for stop in (0..whole.len()).step_by(7) {
+        let step = next(&design, &whole[..stop], &medians).unwrap();
+        let expected = &whole[stop];
+        assert_eq!((step.launch.block, step.launch.slot), (expected.block, expected.slot));
+        assert_eq!(ended(&design, &whole[..stop], &medians).is_some(), expected.purpose == Purpose::Probe);
+    }
+    assert!(next(&design, &whole, &medians).is_none());
+}
+
+#[test]
+fn an_estimate_is_made_of_launches_and_a_budget_bounds_it() {
+    let check = |design: Design, launches: [usize; 2], words: &str| {
+        let estimate = estimate(&design);
+        assert_eq!((estimate.launches, estimate.to_string().as_str()), (launches, words));
+    };
+    // 28 launches of 1.2 s and twice 7 visits of 5 ms.
+    check(design(6), [28, 28], "about 36 s, 0.01 node-hours");
+    check(stopping(60), [44, 244], "about 56 s to 5 min, at most 0.09 node-hours");
+    let decision = Decision { budget_min: Some(2.0), ..stopping(60).decision };
+    check(Design { decision, ..design(60) }, [44, 244], "about 56 s to 2 min, at most 0.03 node-hours");
+    assert_eq!(length(&design(6)), 28);
+}
+
+#[test]
+fn blocks_that_could_show_nothing_are_told_beforehand() {
+    assert_eq!(in_vain(&design(9)).unwrap(), "9 blocks can show no difference among 14 comparisons: that takes 10");
+    assert_eq!(in_vain(&design(10)), None);
+    assert_eq!(in_vain(&Design { cases: vec![case("4.1.8")], ..design(1) }), None, "nothing is compared");
 }

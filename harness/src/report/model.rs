@@ -7,6 +7,7 @@ use bench_app::{Bytes, Cell, Kernel, event::Late, kernel::Reading};
 use crate::{
     case::Case,
     id::{AttemptId, CaseId},
+    medians::Medians,
     plan,
     record::{Design, Manifest, Outcome, Purpose, Record, Sample},
     stats,
@@ -20,7 +21,7 @@ use super::{
 /// The report of a run.
 #[must_use]
 pub fn model(manifest: &Manifest, design: &Design, records: &[Record], samples: &[Sample]) -> Report {
-    let run = Run { design, records, times: times(samples) };
+    let run = Run { design, records, times: times(samples), medians: Medians::of(samples) };
     let margin = design.decision.margin;
     let mut cases = run.cases();
     let family = judge(&mut cases, margin);
@@ -34,6 +35,7 @@ pub fn model(manifest: &Manifest, design: &Design, records: &[Record], samples: 
         seed: design.seed,
         level: LEVEL,
         margin,
+        decision: design.decision.clone(),
         launches_needed: stats::smallest_sample(LEVEL),
         family,
         blocks: run.blocks(),
@@ -67,6 +69,7 @@ struct Run<'a> {
     design: &'a Design,
     records: &'a [Record],
     times: Times,
+    medians: Medians,
 }
 
 impl<'a> Run<'a> {
@@ -75,7 +78,8 @@ impl<'a> Run<'a> {
         Blocks {
             planned: self.design.blocks,
             begun: analysed.map(|r| r.block).max().unwrap_or(0),
-            complete: plan::next(self.design, self.records).is_none(),
+            complete: plan::next(self.design, self.records, &self.medians).is_none(),
+            ended: plan::ended(self.design, self.records, &self.medians),
         }
     }
 
@@ -175,7 +179,7 @@ impl<'a> Run<'a> {
 
     fn medians(&self, cell: Cell, launches: &BTreeMap<u32, &Record>) -> Vec<LaunchFigure> {
         let figure = |(&block, record): (&u32, &&Record)| {
-            let median = stats::median(self.batches(record.attempt, cell))?;
+            let median = self.medians.get(record.attempt, cell)?;
             Some(LaunchFigure { attempt: record.attempt, block, median })
         };
         launches.iter().filter_map(figure).collect()

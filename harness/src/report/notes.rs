@@ -2,13 +2,13 @@
 
 use crate::stats::{ALPHA, Method};
 
-use super::{CaseReport, LEVEL, Launches, Report, Role, fields};
+use super::{Blocks, CaseReport, LEVEL, Launches, Report, Role, fields, words::percent};
 
 /// All that a reader should mind.
 pub(super) fn notes(report: &Report) -> Vec<String> {
     let once = report.cases.iter().filter(|case| case.role != Role::Twin);
     let doubts = report.cases.iter().flat_map(|case| doubts(case, report.baseline()));
-    let whole = [unfinished(report), too_few(report)].into_iter().flatten();
+    let whole = [unfinished(report), too_few(report), imprecise(report)].into_iter().flatten();
     whole.chain(doubts).chain(once.filter_map(other_library)).collect()
 }
 
@@ -20,7 +20,8 @@ fn unfinished(report: &Report) -> Option<String> {
 
 /// Blocks that could not show a difference, however large.
 fn too_few(report: &Report) -> Option<String> {
-    let (blocks, family) = (report.blocks.planned as usize, report.family);
+    let Blocks { planned, begun, complete, .. } = report.blocks;
+    let (blocks, family) = (if complete { begun } else { planned } as usize, report.family);
     if blocks < report.launches_needed {
         let (needed, percent) = (report.launches_needed, LEVEL * 100.0);
         return Some(format!(
@@ -31,6 +32,25 @@ fn too_few(report: &Report) -> Option<String> {
     (blocks < needed).then(|| {
         format!("With {blocks} blocks no difference can be shown among {family} comparisons: that takes {needed}.")
     })
+}
+
+/// A precision that was aimed at and not reached, and the interval that is furthest from it.
+fn imprecise(report: &Report) -> Option<String> {
+    let target = report.decision.precision.filter(|_| report.blocks.complete)?;
+    let intervals = report.cases.iter().filter(|case| case.role == Role::Compared).flat_map(|case| {
+        let primary = case.figures().filter(|(cell, _)| report.decision.is_primary(cell.kernel));
+        primary.filter_map(move |(cell, figure)| Some((case, cell, figure.ratio.as_ref()?.interval?)))
+    });
+    let widths = intervals.map(|(case, cell, interval)| (case, cell, (interval.hi / interval.lo).sqrt() - 1.0));
+    let (case, cell, width) = widths.max_by(|a, b| a.2.total_cmp(&b.2)).filter(|(_, _, width)| *width > target)?;
+    Some(format!(
+        "The intervals were to reach ±{} %; the widest reaches ±{:.1} %: {}, {} {}.",
+        percent(target),
+        width * 100.0,
+        case.name,
+        cell.kernel,
+        cell.bytes
+    ))
 }
 
 /// What makes one case's figures doubtful.

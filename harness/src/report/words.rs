@@ -4,10 +4,11 @@ use bench_app::event::Facts;
 
 use crate::{
     case::{Implementation, Mpi},
+    plan::Ended,
     record::{Outcome, Purpose},
 };
 
-use super::{Ratio, Report, Role, Verdict, units};
+use super::{Blocks, Ratio, Report, Role, Verdict, units};
 
 /// What was measured, in one sentence.
 pub(super) fn measured(report: &Report) -> String {
@@ -19,13 +20,33 @@ pub(super) fn measured(report: &Report) -> String {
     }
     let mut ranks: Vec<String> = once().map(|case| case.ranks.to_string()).collect();
     ranks.dedup();
-    let blocks = report.blocks;
-    let blocks = match blocks.complete {
-        true => format!("{} blocks", blocks.planned),
-        false => format!("{} of {} blocks", blocks.begun, blocks.planned),
-    };
+    let blocks = blocks(report);
     let (count, libraries, ranks) = (once().count(), versions.join(", "), ranks.join(" or "));
     format!("{count} cases of {libraries} with {ranks} ranks in {blocks}, begun {}", report.started)
+}
+
+/// How many blocks, and why no more.
+fn blocks(report: &Report) -> String {
+    let Blocks { planned, begun, .. } = report.blocks;
+    let target = report.decision.precision.map(percent);
+    match (report.blocks.ended.filter(|_| report.blocks.complete), target) {
+        (None, _) => format!("{begun} of {planned} blocks"),
+        (Some(Ended::Blocks), None) => format!("{planned} blocks"),
+        (Some(Ended::Blocks), Some(_)) => format!("{planned} blocks, the most there may be"),
+        (Some(Ended::Precision), target) => {
+            let target = target.unwrap_or_default();
+            format!("{begun} of at most {planned} blocks, enough for ±{target} %")
+        }
+        (Some(Ended::Budget), _) => {
+            let minutes = report.decision.budget_min.unwrap_or_default();
+            format!("{begun} of at most {planned} blocks, all that {minutes} min have room for")
+        }
+    }
+}
+
+/// A share in percent, without idle digits.
+pub(super) fn percent(share: f64) -> f64 {
+    (share * 1e6).round() / 1e4
 }
 
 /// `Open MPI 4.1.8`.

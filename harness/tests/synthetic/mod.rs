@@ -12,6 +12,7 @@ use harness::{
     command::CommandSpec,
     decision::Decision,
     id::{AttemptId, Sha256},
+    medians::Medians,
     plan,
     record::{
         Design, FileFact, Limits, Manifest, Observed, Outcome, Phase, Purpose, Record, SCHEMA, Sample, SampleRange,
@@ -65,13 +66,14 @@ fn every_mode(version: &str) -> Vec<Stack> {
 
 /// Every launch of `design`, as the plan asks for them.
 pub(crate) fn run(design: Design) -> Run {
-    let (mut records, mut samples) = (Vec::new(), Vec::new());
-    while let Some(step) = plan::next(&design, &records) {
+    let (mut records, mut samples, mut medians) = (Vec::new(), Vec::new(), Medians::default());
+    while let Some(step) = plan::next(&design, &records, &medians) {
         let attempt = AttemptId(records.len() as u32 + 1);
         let mut rng = ChaCha8Rng::seed_from_u64(design.seed);
         rng.set_stream(u64::from(attempt.0));
         let (record, rows) = launch(&step, attempt, &mut rng);
         records.push(record);
+        medians.add(&rows);
         samples.extend(rows);
     }
     Run { manifest: manifest(&design), design, records, samples }

@@ -1,0 +1,79 @@
+//! What a campaign will cost, before it runs: roughly, for its launches have not been timed yet.
+
+use std::fmt;
+
+use crate::{
+    record::{Design, Purpose},
+    stats::{self, Method},
+};
+
+use super::block;
+
+/// From the start of a launch to its first visit, and from its last visit to its end, s: what launchers, containers and
+/// `MPI_Init` take. Seen: 1.1 to 1.3 s in every mode of Open MPI 4.1; `MPI_Init` of 5.0 takes up to a second more.
+const START_S: f64 = 1.2;
+/// Warm-up, the pass that checks payloads and the one for tails take about as long as the visits themselves.
+const VISITS: f64 = 2.0;
+/// Launches are of one node so far.
+const NODES: f64 = 1.0;
+
+/// Launches and time, at least and at most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Launches, where none fails.
+    pub launches: [usize; 2],
+    /// Time, s.
+    pub seconds: [f64; 2],
+}
+
+/// What `design` will cost.
+#[must_use]
+pub fn estimate(design: &Design) -> Estimate {
+    let least = design.decision.precision.map_or(design.blocks, |_| design.decision.first_look.min(design.blocks));
+    let of = |blocks: u32| {
+        let numbers = (0..=blocks).chain([design.blocks + 1]);
+        let launches: Vec<_> = numbers.flat_map(|number| block(design, number)).collect();
+        (launches.len(), launches.iter().map(seconds).sum::<f64>())
+    };
+    let (fewest, shortest) = of(least);
+    let (most, longest) = of(design.blocks);
+    let budget = design.decision.budget_min.map_or(f64::INFINITY, |minutes| minutes * 60.0);
+    Estimate { launches: [fewest, most], seconds: [shortest.min(budget), longest.min(budget)] }
+}
+
+fn seconds(launch: &super::Launch<'_>) -> f64 {
+    let workload = &launch.case.workload;
+    let visits = workload.cells.len() as f64 * f64::from(workload.rounds.get());
+    START_S + VISITS * visits * f64::from(workload.visit_ms) * 1e-3
+}
+
+/// Blocks with which this design could show no difference at all, in words.
+#[must_use]
+pub fn in_vain(design: &Design) -> Option<String> {
+    let analysed = block(design, 1).into_iter().filter(|launch| launch.purpose == Purpose::Measure).skip(1);
+    let family: usize = analysed.map(|launch| launch.case.workload.cells.len()).sum();
+    let (blocks, fewest) = (design.blocks, Method::SignedRank.fewest(stats::ALPHA / family.max(1) as f64));
+    let words = || format!("{blocks} blocks can show no difference among {family} comparisons: that takes {fewest}");
+    ((blocks as usize) < fewest && family > 0).then(words)
+}
+
+/// `about 2 min, 0.04 node-hours`.
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [shortest, longest] = self.seconds;
+        let hours = longest / 3600.0 * NODES;
+        if longest - shortest < 1.0 {
+            write!(f, "about {}, {hours:.2} node-hours", duration(longest))
+        } else {
+            write!(f, "about {} to {}, at most {hours:.2} node-hours", duration(shortest), duration(longest))
+        }
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
