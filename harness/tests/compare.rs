@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod synthetic;
 
-use bench_app::{Bytes, Kernel};
+use bench_app::{Bytes, Kernel, workload::BufferKind};
 use harness::{
     case::Mode,
     compare::{CellPair, Comparison, Measured, Operand, Outcome, Pair, compare, text},
@@ -130,9 +130,13 @@ fn cases_of_one_run_are_paired_by_block() {
 
 #[test]
 fn what_must_not_be_compared_names_the_field() {
-    let before = synthetic::quick(12, 1).report();
+    let [before, whole] = [1, 2].map(|seed| {
+        let mut report = synthetic::quick(12, seed).report();
+        report.cases.iter_mut().for_each(|case| case.seen.transport = vec!["memory".into()]);
+        report
+    });
     let check = |change: &dyn Fn(&mut Report), field: Field| {
-        let mut after = synthetic::quick(12, 2).report();
+        let mut after = whole.clone();
         change(&mut after);
         let comparison = runs(&before, &after);
         let pair = pair(&comparison, "bind 4.1.8");
@@ -147,6 +151,8 @@ fn what_must_not_be_compared_names_the_field() {
     }
     check(&|after| bind(after).ranks = 4, Field::Ranks);
     check(&|after| bind(after).seen.placement = vec!["rank 0 on CPU 0-1".into()], Field::Placement);
+    check(&|after| bind(after).seen.transport = vec!["network".into()], Field::Transport);
+    check(&|after| bind(after).buffers = BufferKind::Rotating, Field::Buffers);
     check(&|after| bind(after).seen.isolation = vec!["user namespace one a rank".into()], Field::Isolation);
     check(&|after| bind(after).seen.protocols = vec![7], Field::Protocol);
     check(&|after| bind(after).seen.libraries = vec!["Open MPI v4.1.7".into()], Field::Library);

@@ -64,7 +64,10 @@ pub fn synthetic(setup: &Setup) -> Assessment {
             let setup = Setup { blocks, ..*setup };
             finds(&Assessment::new(source(&setup), slowed(&setup, SEARCH)))
         };
-        assessment.notes.push(enough(setup.blocks, with));
+        assessment.notes.push(match setup.precision {
+            Some(precision) => format!("Stopping at ±{} % is too early to find +10 % for sure.", precision * 100.0),
+            None => enough(setup.blocks, with),
+        });
     }
     assessment
 }
