@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, error::Error, io::stdin};
 
-use harness::stats::{ratio, ratio_estimate};
+use harness::stats::{hodges_lehmann, log_ratios, signed_rank};
 
 /// Confidence of the intervals.
 const LEVEL: f64 = 0.95;
@@ -40,10 +40,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn figures(launches: &BTreeMap<String, Pairs>) -> Option<String> {
     let all: Pairs = launches.values().flatten().copied().collect();
-    let (estimate, pairs) = ratio_estimate(&all)?;
-    let ends = ratio(&all, LEVEL)
+    let estimate_of = |pairs: &[(f64, f64)]| hodges_lehmann(&log_ratios(pairs)).map(f64::exp);
+    let (logs, estimate) = (log_ratios(&all), estimate_of(&all)?);
+    let pairs = logs.len();
+    let ends = signed_rank(&logs, LEVEL)
+        .map(|interval| interval.rescaled(f64::exp))
         .map_or([String::from("-"), String::from("-")], |i| [i.lo, i.hi].map(|end| format!("{end:.4}")));
-    let own: Vec<f64> = launches.values().filter_map(|pairs| Some(ratio_estimate(pairs)?.0)).collect();
+    let own: Vec<f64> = launches.values().filter_map(|pairs| estimate_of(pairs)).collect();
     let (lowest, highest) = own.iter().fold((f64::MAX, f64::MIN), |(lo, hi), r| (lo.min(*r), hi.max(*r)));
     let [from, to] = ends;
     let count = launches.len();
