@@ -46,7 +46,7 @@ pub enum Event {
     Visited(Visited),
     /// A payload arrived changed; nothing measured afterwards would mean anything.
     WrongData(WrongData),
-    /// An MPI call failed; bench-app then aborts its world.
+    /// An MPI call failed, or the gate is no way on; bench-app then aborts its world.
     Failed(Failed),
     /// What is found out after everything was measured.
     Late(Late),
@@ -149,12 +149,12 @@ pub struct WrongData {
     pub at: u64,
 }
 
-/// An MPI call that did not succeed.
+/// Why a rank cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     /// The rank that saw it.
     pub rank: u32,
-    /// Which call, and the library's words for its error class.
+    /// Which MPI call, and the library's words for its error class; or what is wrong with the gate.
     pub message: String,
 }
 

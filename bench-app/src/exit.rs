@@ -10,3 +10,5 @@ pub const SINGLETON: u8 = 3;
 pub const WRONG_DATA: u8 = 4;
 /// An MPI call failed, or nobody reads the frames any more: the world was aborted.
 pub const FAILED: u8 = 5;
+/// Nobody gives turns at the gate any more: its lease ran out or it was closed. The world was aborted.
+pub const EXPIRED: u8 = 6;

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod event;
 pub mod exit;
 pub mod facts;
+pub mod gate;
 pub mod kernel;
 pub mod launcher;
 pub mod pages;

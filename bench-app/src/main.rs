@@ -40,6 +40,8 @@ const BOOTING_RANKS: u32 = 16;
 /// How long a singleton lingers that was meant to be one of several. Launchers end a job with the first rank that leaves
 /// with an error, and every singleton is to be heard.
 const LINGER: Duration = Duration::from_millis(500);
+/// How long rank 0 alone may say what all ranks know: a launcher may silence it once another has aborted the world.
+const PRECEDENCE: Duration = Duration::from_millis(500);
 /// Longest message of a failure that is passed on: a frame has room for it.
 const MESSAGE_MAX: usize = 600;
 
@@ -87,7 +89,7 @@ fn start(args: &Args, workload: &Workload, boot: &Boot) -> Result<u8, Failure> {
     let mpi = mpi_ffi::Mpi::initialize();
     let init_ns = init.ns();
     let table = (args.table || stderr().is_terminal()).then(Table::default);
-    let mut session = Session { world: mpi.world()?, workload, output, table };
+    let mut session = Session { world: mpi.world()?, workload, gate: args.gate.as_ref(), output, table };
     let ending = session.run(boot.launcher_size, init_ns)?;
     show(&session);
     mpi.finalize();
@@ -115,9 +117,13 @@ fn show(session: &Session) {
 /// Says why this rank cannot go on and ends the world, so that no rank is left spinning.
 #[cold]
 fn give_up(failure: &Failure) -> ! {
+    let rank = mpi_ffi::world_rank();
+    if failure.is_common() && rank != 0 {
+        thread::sleep(PRECEDENCE);
+    }
     let message = failure.to_string().chars().take(MESSAGE_MAX).collect();
-    let failed = Event::Failed(Failed { rank: mpi_ffi::world_rank(), message });
+    let failed = Event::Failed(Failed { rank, message });
     // Where even this cannot be written there is nobody to tell.
     Output::open().and_then(|mut output| output.say(&failed)).ok();
-    mpi_ffi::abort(exit::FAILED)
+    mpi_ffi::abort(failure.code())
 }

@@ -29,6 +29,9 @@ pub(crate) type Rank = c_int;
 /// bench-app needs no tags: its communicators tell data from control.
 const TAG: c_int = 0;
 
+/// Whether handles are ints, as in MPICH and its kin. In Open MPI and in the ABI of MPI 5 they are pointers.
+const INT_HANDLES: bool = size_of::<ffi::MPI_Comm>() == size_of::<c_int>();
+
 /// MPI, initialised. Ended only by [`Mpi::finalize`]: a rank that unwinds must not wait in `MPI_Finalize` for the others.
 pub(crate) struct Mpi(ManuallyDrop<Universe>);
 

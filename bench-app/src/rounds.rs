@@ -17,7 +17,7 @@ const MOST_SLACK: u64 = 256_000;
 
 /// Repetitions of one collective on one rank.
 pub(crate) struct Rounds<'a> {
-    team: &'a Team,
+    team: &'a Team<'a>,
     work: &'a mut dyn Repeat,
     /// How the next repetitions begin.
     pub(crate) sync: Sync,
@@ -31,7 +31,7 @@ pub(crate) struct Rounds<'a> {
 
 impl<'a> Rounds<'a> {
     /// Repetitions of `work`, begun as `sync` says.
-    pub(crate) fn new(team: &'a Team, work: &'a mut dyn Repeat, sync: Sync) -> Rounds<'a> {
+    pub(crate) fn new(team: &'a Team<'a>, work: &'a mut dyn Repeat, sync: Sync) -> Rounds<'a> {
         Rounds { team, work, sync, slack: SLACK * u64::from(levels(team)), own: Vec::new(), made: 0, late: 0 }
     }
 
@@ -57,6 +57,11 @@ impl<'a> Rounds<'a> {
             }
         }
         Ok(slowest)
+    }
+
+    /// What is repeated, for batches that are not timed.
+    pub(crate) fn work(&mut self) -> &mut dyn Repeat {
+        self.work
     }
 
     /// Whether starting together has failed so often that a barrier is the better way. Only rank 0 knows.

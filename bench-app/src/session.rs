@@ -6,12 +6,14 @@ use bench_app::{
     Cell, Event, PROTOCOL, Workload,
     clock::Start,
     event::{BATCHES_PER_FRAME, Begin, Done, Facts, Hello, Late, Measurement, Visited, WrongData},
+    exit,
+    gate::{Entrance, GateError, Turns},
     table::Table,
 };
 
 use crate::{
     buffers::Buffers,
-    census,
+    census::{self, Place},
     instruments::Instruments,
     kernels::family,
     mpi_ffi::{Comm, MpiError},
@@ -35,6 +37,37 @@ pub(crate) enum Failure {
     /// The gather of facts brought something else.
     #[error("facts of the ranks: {0}")]
     Facts(#[from] serde_json::Error),
+    /// The gate is not there, or no gate.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// A gate is a file in memory and a clock that all ranks share.
+    #[error("--gate: the ranks are on several nodes; hint: jobs take turns on one node only")]
+    GateOfSeveralNodes,
+    /// The harness is gone, or wants no more.
+    #[error("--gate: nobody gives turns any more; hint: is the harness that made the gate still there?")]
+    Expired,
+}
+
+impl Failure {
+    /// Whether all ranks come to it by themselves.
+    pub(crate) fn is_common(&self) -> bool {
+        match self {
+            Failure::Gate(_) | Failure::GateOfSeveralNodes | Failure::Expired => true,
+            Failure::Mpi(_) | Failure::Output(_) | Failure::Facts(_) => false,
+        }
+    }
+
+    /// The exit code that says so.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Failure::Expired => exit::EXPIRED,
+            Failure::Mpi(_)
+            | Failure::Output(_)
+            | Failure::Facts(_)
+            | Failure::Gate(_)
+            | Failure::GateOfSeveralNodes => exit::FAILED,
+        }
+    }
 }
 
 /// What a rank measures with.
@@ -58,6 +91,8 @@ pub(crate) enum Ending {
 pub(crate) struct Session<'a> {
     pub(crate) world: Comm,
     pub(crate) workload: &'a Workload,
+    /// Where it takes turns with another launch, if it does.
+    pub(crate) gate: Option<&'a Entrance>,
     pub(crate) output: Output,
     /// Where rank 0 adds what it measures, if a person wants to see it.
     pub(crate) table: Option<Table>,
@@ -77,12 +112,22 @@ impl Session<'_> {
         if self.world.size < 2 {
             return Ok(Ending::Singleton);
         }
-        let crew = Crew::new(&self.world, place)?;
+        let turns = self.turns(place)?;
+        let crew = Crew::new(&self.world, place, turns.as_ref())?;
         let mut tools = Tools {
             buffers: Buffers::new(self.workload, &crew, place),
             instruments: Instruments::new(crew.pair().map(|pair| pair.data).as_ref(), self.workload)?,
         };
+        crew.assemble()?;
         if self.world.rank == 0 { self.lead(&crew, &mut tools, begun) } else { self.follow(&crew, &mut tools) }
+    }
+
+    fn turns(&self, place: Place) -> Result<Option<Turns>, Failure> {
+        let Some(entrance) = self.gate else { return Ok(None) };
+        if !place.one_node {
+            return Err(Failure::GateOfSeveralNodes);
+        }
+        Ok(Some(Turns::join(entrance)?))
     }
 
     fn hello(&self, launcher_size: Option<u32>, init_ns: u64) -> Hello {
@@ -111,7 +156,7 @@ impl Session<'_> {
             }
         }
         crew.begin_late()?;
-        if let Some(late) = crew.pair().map(|pair| census::late(&pair.data)).transpose()?.flatten() {
+        if let Some(late) = crew.pair().map(late).transpose()?.flatten() {
             let no_canary = tools.instruments.silent_because().map(str::to_owned);
             self.output.say(&Event::Late(Late { no_canary, rotating: tools.buffers.rotating(), ..late }))?;
         }
@@ -125,6 +170,7 @@ impl Session<'_> {
         let Tools { buffers, instruments } = tools;
         let (Cell { kernel, bytes, .. }, len) = (*cell, cell.bytes.0 as usize);
         let time = Duration::from_millis(self.workload.visit_ms.into());
+        team.pass()?;
         let copy_ns = instruments.copy_ns(len);
         team.synchronise()?;
         let before = instruments.canary();
@@ -181,7 +227,7 @@ impl Session<'_> {
         }
         loop {
             match (crew.wait()?, crew.pair()) {
-                (Turn::Late, Some(pair)) => census::late(&pair.data)?.map_or((), drop),
+                (Turn::Late, Some(pair)) => late(pair)?.map_or((), drop),
                 (turn, _) => return Ok(ending(turn).unwrap_or(Ending::Measured)),
             }
         }
@@ -201,8 +247,14 @@ impl Session<'_> {
     }
 }
 
-fn check(cell: &Cell, team: &Team, buffers: &mut Buffers) -> Result<Option<u64>, MpiError> {
-    (family(cell.kernel).check)(&team.data, buffers, cell.bytes.0 as usize)
+fn check(cell: &Cell, team: &Team, buffers: &mut Buffers) -> Result<Option<u64>, Failure> {
+    team.pass()?;
+    Ok((family(cell.kernel).check)(&team.data, buffers, cell.bytes.0 as usize)?)
+}
+
+fn late(pair: Team) -> Result<Option<Late>, Failure> {
+    pair.pass()?;
+    census::late(&pair.data)
 }
 
 fn ending(turn: Turn) -> Option<Ending> {

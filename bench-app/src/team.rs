@@ -7,6 +7,8 @@ use std::{thread, time::Duration};
 
 use bench_app::{
     Kernel,
+    clock::Start,
+    gate::{Admission, Turns},
     kernel::Ranks,
     pages::{Lane, LaneMut},
 };
@@ -14,6 +16,7 @@ use bench_app::{
 use crate::{
     census::Place,
     mpi_ffi::{Comm, MpiError},
+    session::Failure,
 };
 
 /// How long a rank that waits for its turn sleeps between two looks. MPI's own waiting would spin on a core that the
@@ -22,17 +25,19 @@ const NAP: Duration = Duration::from_micros(200);
 
 /// The ranks of a visit.
 #[derive(Clone, Copy)]
-pub(crate) struct Team {
+pub(crate) struct Team<'g> {
     /// Carries what is measured.
     pub(crate) data: Comm,
     control: Comm,
     /// Whether its ranks read one clock and have a core each, so that they can begin at a moment said ahead.
     pub(crate) one_clock: bool,
+    /// Where it takes turns with another launch, if it does.
+    gate: Option<&'g Turns>,
 }
 
-impl Team {
-    fn new(ranks: &Comm, one_clock: bool) -> Result<Team, MpiError> {
-        Ok(Team { data: ranks.duplicate()?, control: ranks.duplicate()?, one_clock })
+impl<'g> Team<'g> {
+    fn new(ranks: &Comm, one_clock: bool, gate: Option<&'g Turns>) -> Result<Team<'g>, MpiError> {
+        Ok(Team { data: ranks.duplicate()?, control: ranks.duplicate()?, one_clock, gate })
     }
 
     /// Whether this rank is the one that decides and times.
@@ -64,6 +69,20 @@ impl Team {
     /// Rank 0's answer to whether there is another batch, on all ranks.
     pub(crate) fn agree(&self, another: bool) -> Result<bool, MpiError> {
         self.control.broadcast([u8::from(another)]).map(|[word]| word != 0)
+    }
+
+    /// Where a gate says that the turn is over, sleeps until the next, and returns for how long. Collective: rank 0 decides,
+    /// and no rank waits in a receive for one that sleeps.
+    pub(crate) fn pass(&self) -> Result<Option<Duration>, Failure> {
+        let Some(gate) = self.gate else { return Ok(None) };
+        if !self.agree(gate.over())? {
+            return Ok(None);
+        }
+        let asleep = Start::now();
+        match gate.wait_for_turn(self.control.size.unsigned_abs()) {
+            Admission::Granted => Ok(Some(asleep.elapsed())),
+            Admission::Expired => Err(Failure::Expired),
+        }
     }
 
     /// Dissemination barrier of empty messages: the library's own would be part of what is compared.
@@ -110,25 +129,30 @@ impl Turn {
 }
 
 /// All ranks of the world.
-pub(crate) struct Crew {
+pub(crate) struct Crew<'g> {
     turns: Comm,
-    all: Team,
+    all: Team<'g>,
     /// All ranks that have a partner: one stays out where the number is odd.
-    pairs: Option<Team>,
-    pair: Option<Team>,
+    pairs: Option<Team<'g>>,
+    pair: Option<Team<'g>>,
 }
 
-impl Crew {
+impl<'g> Crew<'g> {
     /// Makes the communicators. Collective over `world`.
-    pub(crate) fn new(world: &Comm, place: Place) -> Result<Crew, MpiError> {
+    pub(crate) fn new(world: &Comm, place: Place, gate: Option<&'g Turns>) -> Result<Crew<'g>, MpiError> {
         let one_clock = place.one_node && !place.crowded;
-        let first = |count| world.first(count)?.as_ref().map(|ranks| Team::new(ranks, one_clock)).transpose();
+        let first = |count| world.first(count)?.as_ref().map(|ranks| Team::new(ranks, one_clock, gate)).transpose();
         let (pair, pairs) = (first(2)?, first(world.size / 2 * 2)?);
-        Ok(Crew { turns: world.duplicate()?, all: Team::new(world, one_clock)?, pairs, pair })
+        Ok(Crew { turns: world.duplicate()?, all: Team::new(world, one_clock, gate)?, pairs, pair })
+    }
+
+    /// All ranks wait for the launch's first turn, where it takes turns. Collective.
+    pub(crate) fn assemble(&self) -> Result<(), Failure> {
+        self.all.pass().map(drop)
     }
 
     /// The team of `kernel`, if this rank is in it.
-    pub(crate) fn team(&self, kernel: Kernel) -> Option<Team> {
+    pub(crate) fn team(&self, kernel: Kernel) -> Option<Team<'g>> {
         match kernel.row().ranks {
             Ranks::Pair => self.pair,
             Ranks::Pairs => self.pairs,
@@ -142,7 +166,7 @@ impl Crew {
     }
 
     /// Ranks 0 and 1.
-    pub(crate) fn pair(&self) -> Option<Team> {
+    pub(crate) fn pair(&self) -> Option<Team<'g>> {
         self.pair
     }
 

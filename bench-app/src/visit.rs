@@ -11,7 +11,7 @@ use bench_app::{
     tails::{self, Trace},
 };
 
-use crate::{kernels::Repeat, mpi_ffi::MpiError, rounds::Rounds, team::Team};
+use crate::{kernels::Repeat, mpi_ffi::MpiError, rounds::Rounds, session::Failure, team::Team};
 
 /// Batches kept in a visit, however long one takes.
 const AT_LEAST: usize = 3;
@@ -32,7 +32,7 @@ pub(crate) struct Visit {
 }
 
 /// Visits `cell` for `time` with this rank's part `work` in it. Collective over the team.
-pub(crate) fn visit(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Result<Visit, MpiError> {
+pub(crate) fn visit(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Result<Visit, Failure> {
     let mut visit = match cell.kernel.row().ranks {
         Ranks::Pair => of_batches(batches(cell, time, team, work)?),
         Ranks::Pairs => of_batches(team.slowest(&batches(cell, time, team, work)?)?),
@@ -47,17 +47,27 @@ fn of_batches(ns: Vec<u64>) -> Visit {
     Visit { ns, discarded: 0, settled: Settled::TooFew, sync: Sync::Batch, made: 0, late: 0 }
 }
 
-fn batches(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Result<Vec<u64>, MpiError> {
-    let k = cell.k.get();
-    for _ in 0..cell.warm_up() {
-        batch(k, team, work)?;
-    }
-    let mut taken = Vec::new();
+fn batches(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Result<Vec<u64>, Failure> {
+    warm_up(cell, team, work)?;
+    let (mut taken, mut asleep) = (Vec::new(), Duration::ZERO);
     let begun = Start::now();
-    while team.agree(taken.len() < AT_LEAST || begun.elapsed() < time)? {
-        taken.push(batch(k, team, work)?);
+    while team.agree(taken.len() < AT_LEAST || begun.elapsed() < time + asleep)? {
+        asleep += pass(cell, team, work)?;
+        taken.push(batch(cell.k.get(), team, work)?);
     }
     Ok(taken)
+}
+
+/// Batches that are not kept: the first ones after something else are slower.
+fn warm_up(cell: &Cell, team: &Team, work: &mut dyn Repeat) -> Result<(), MpiError> {
+    (0..cell.warm_up()).try_for_each(|_| batch(cell.k.get(), team, work).map(drop))
+}
+
+/// Sleeps where the turn is over, and is warm again afterwards. Returns how long it slept.
+fn pass(cell: &Cell, team: &Team, work: &mut dyn Repeat) -> Result<Duration, Failure> {
+    let Some(asleep) = team.pass()? else { return Ok(Duration::ZERO) };
+    warm_up(cell, team, work)?;
+    Ok(asleep)
 }
 
 /// One batch, in ns. All ranks are ready when it begins, so its first message neither waits nor comes unexpected.
@@ -69,7 +79,7 @@ fn batch(k: u32, team: &Team, work: &mut dyn Repeat) -> Result<u64, MpiError> {
 }
 
 /// Batches of repetitions that are timed one by one: a batch is the sum of K that count, one after the other.
-fn rounds(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Result<Visit, MpiError> {
+fn rounds(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Result<Visit, Failure> {
     let k = cell.k.get();
     let sync = if team.one_clock { Sync::RoundTime } else { Sync::Barrier };
     let mut rounds = Rounds::new(team, work, sync);
@@ -77,14 +87,15 @@ fn rounds(cell: &Cell, time: Duration, team: &Team, work: &mut dyn Repeat) -> Re
         rounds.take(k)?;
     }
     (rounds.made, rounds.late) = (0, 0);
-    let mut taken = Vec::new();
+    let (mut taken, mut asleep) = (Vec::new(), Duration::ZERO);
     let begun = Start::now();
     loop {
         let enough = taken.len() >= AT_LEAST * k as usize;
-        if !team.agree(!enough || begun.elapsed() < time)? {
+        if !team.agree(!enough || begun.elapsed() < time + asleep)? {
             break;
         }
-        let hopeless = rounds.hopeless() || !enough && begun.elapsed() > OVERTIME * time;
+        asleep += pass(cell, team, rounds.work())?;
+        let hopeless = rounds.hopeless() || !enough && begun.elapsed() > OVERTIME * time + asleep;
         if rounds.sync == Sync::RoundTime && team.agree(hopeless)? {
             rounds.fall_back();
             taken.clear();
@@ -103,10 +114,11 @@ pub(crate) fn trace(
     time: Duration,
     team: &Team,
     (visit, work): (&Visit, &mut dyn Repeat),
-) -> Result<Option<Trace>, MpiError> {
+) -> Result<Option<Trace>, Failure> {
+    pass(cell, team, work)?;
     let repetition = if visit.ns.is_empty() { f64::MAX } else { median(&visit.ns) / f64::from(cell.k.get()) };
     let count = team.announce(tails::count(repetition, time.as_nanos() as f64).into())? as u32;
-    let single = |work: &mut dyn Repeat| {
+    let single = |work: &mut dyn Repeat| -> Result<_, MpiError> {
         let mut singles = Vec::with_capacity(count as usize);
         team.synchronise()?;
         for _ in 0..count {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bytes::Bytes,
+    gate::Entrance,
     kernel::{Kernel, Ranks, Sizes},
 };
 
@@ -175,7 +176,8 @@ impl FromStr for SizeArg {
         2  bad arguments (said by launcher rank 0; the other ranks leave with 0)\n  \
         3  the world has one rank only, nothing was measured\n  \
         4  wrong data: a payload arrived changed\n  \
-        5  an MPI call failed or the output is closed; the world was aborted"
+        5  an MPI call failed, the gate cannot be used or the output is closed; the world was aborted\n  \
+        6  nobody gives turns at the gate any more (lease run out, or closed); the world was aborted"
 )]
 pub struct Args {
     /// Kernels that sizes without a kernel of their own apply to: latency, bandwidth, bibw, mbw, barrier, bcast,
@@ -201,6 +203,10 @@ pub struct Args {
     /// Memory that messages are sent from and received into
     #[arg(long, value_enum, default_value = "hot")]
     buffers: BufferKind,
+    /// Take turns with another job of this node at the gate FILE, as its job 0 or 1: between batches all ranks sleep until
+    /// the harness that made the gate gives the job its next turn
+    #[arg(long, value_name = "FILE:JOB")]
+    pub gate: Option<Entrance>,
     /// Print medians as a table on standard error at the end (always done where that is a terminal)
     #[arg(long)]
     pub table: bool,

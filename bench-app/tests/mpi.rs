@@ -14,8 +14,9 @@ use std::{
 
 use bench_app::{
     Decoded, Event, Kernel, decode,
-    event::{Facts, Late, ReadPeer, Sync, Trace, Visited},
+    event::{Facts, Failed, Late, ReadPeer, Sync, Trace, Visited},
     exit,
+    gate::{Gate, Job, LEASE},
     kernel::{Ranks, Sizes},
 };
 
@@ -47,7 +48,12 @@ fn mpirun(ranks: u32, options: &[&str], args: &[&str]) -> Command {
 
 fn launch(ranks: u32, options: &[&str], args: &[&str]) -> Launch {
     let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-    let Output { status, stdout, stderr } = mpirun(ranks, options, args).output().unwrap();
+    ended(&mut mpirun(ranks, options, args))
+}
+
+/// What came of `command`, once it has ended.
+fn ended(command: &mut Command) -> Launch {
+    let Output { status, stdout, stderr } = command.output().unwrap();
     let stdout = String::from_utf8(stdout).unwrap();
     let events = stdout.lines().filter_map(|line| match decode(line) {
         Decoded::Event { event, .. } => Some(*event),
@@ -63,6 +69,12 @@ impl Launch {
         assert_eq!(self.code, Some(exit::MEASURED.into()), "{:?}\n{}", self.events.last(), self.said);
         assert!(matches!(self.events.last(), Some(Event::Done(_))), "{:?}", self.events.last());
         self
+    }
+
+    /// What the rank says that could not go on, in a launch that ended with `code`.
+    fn failed(&self, code: u8) -> &Failed {
+        assert_eq!(self.code, Some(code.into()), "{:?}\n{}", self.events.last(), self.said);
+        self.events.iter().find_map(|e| if let Event::Failed(failed) = e { Some(failed) } else { None }).unwrap()
     }
 
     fn facts(&self) -> &Facts {
@@ -237,4 +249,103 @@ fn where_one_rank_dies_no_other_is_left_spinning() {
     assert_ne!(code, Some(0));
     sleep(Duration::from_millis(500));
     assert_eq!(alive(), Vec::<String>::new());
+}
+
+/// Two launches that take turns at a gate in `directory`, and the test as their harness.
+struct Duet {
+    gate: Gate,
+    entrances: [String; 2],
+    directory: tempfile::TempDir,
+}
+
+impl Duet {
+    const JOBS: [Job; 2] = [Job::First, Job::Second];
+
+    fn new(lease: Duration) -> Duet {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("gate");
+        let entrances = Self::JOBS.map(|job| format!("{}:{job}", path.display()));
+        Duet { gate: Gate::create(&path, lease).unwrap(), entrances, directory }
+    }
+
+    /// `mpirun` of a launch with two ranks that comes to the gate as `job`.
+    fn mpirun(&self, job: Job, args: &[&str]) -> Command {
+        let entrance = self.entrances[usize::from(job == Job::Second)].as_str();
+        let mut command = mpirun(2, &[], args);
+        // Two launches of one user at once must not meet in mpirun's own directory.
+        command.args(["--gate", entrance]).env("TMPDIR", self.directory.path());
+        command
+    }
+}
+
+/// Time on a CPU of all threads of all processes that run bench-app.
+fn cpu() -> Duration {
+    let of = |pid: String| {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+        let ns =
+            |path: &Path| std::fs::read_to_string(path).unwrap().split(' ').next().unwrap().parse::<u64>().unwrap();
+        threads.map(|thread| ns(&thread.path().join("schedstat"))).sum::<u64>()
+    };
+    Duration::from_nanos(alive().into_iter().map(of).sum())
+}
+
+#[test]
+#[ignore = "needs mpirun and bench-app (scripts/test)"]
+fn two_launches_take_turns_and_no_rank_spins_while_it_waits() {
+    const SLICE: Duration = Duration::from_millis(20);
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let duet = Duet::new(LEASE);
+    let mut args = every_kernel();
+    args.extend(["--rounds", "4", "--visit-ms", "5"].map(String::from));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut turns = [0_u32; 2];
+    let launches = std::thread::scope(|scope| {
+        let launches = Duet::JOBS.map(|job| {
+            let mut command = duet.mpirun(job, &args);
+            scope.spawn(move || ended(&mut command))
+        });
+        for job in Duet::JOBS {
+            assert!(duet.gate.waiting(job, PATIENCE), "job {job} never comes");
+        }
+        sleep(Duration::from_millis(100));
+        let before = cpu();
+        sleep(Duration::from_millis(300));
+        let spent = cpu() - before;
+        assert!(spent < Duration::from_millis(15), "four ranks that wait took {spent:?}");
+        while !launches.iter().all(|launch| launch.is_finished()) {
+            for (at, job) in Duet::JOBS.into_iter().enumerate() {
+                if launches[at].is_finished() {
+                    duet.gate.retire(job);
+                } else if duet.gate.waiting(job, Duration::from_millis(5)) {
+                    // Taken: the other is in its slice, or on its way home after its last.
+                    turns[at] += u32::from(duet.gate.give(job, SLICE).is_ok());
+                }
+            }
+        }
+        launches.map(|launch| launch.join().unwrap())
+    });
+    for launch in launches.map(Launch::measured) {
+        assert_eq!(launch.visited().len(), 4 * Kernel::ALL.len());
+    }
+    assert!(turns.iter().all(|turns| *turns >= 5), "{turns:?}");
+}
+
+#[test]
+#[ignore = "needs mpirun and bench-app (scripts/test)"]
+fn a_launch_ends_by_itself_where_nobody_gives_turns() {
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let check = |duet: Duet, code: u8, expected: &str| {
+        let launch = ended(&mut duet.mpirun(Job::Second, &["--size", "latency@8"]));
+        let failed = launch.failed(code);
+        assert!(failed.rank == 0 && failed.message.contains(expected), "{failed:?}");
+        assert!(launch.visited().is_empty());
+        assert_eq!(alive(), Vec::<String>::new());
+    };
+    check(Duet::new(Duration::from_millis(200)), exit::EXPIRED, "nobody gives turns any more");
+    let closed = Duet::new(LEASE);
+    closed.gate.close();
+    check(closed, exit::EXPIRED, "nobody gives turns any more");
+    let gone = Duet::new(LEASE);
+    std::fs::remove_file(gone.directory.path().join("gate")).unwrap();
+    check(gone, exit::FAILED, "bind-mounted");
 }

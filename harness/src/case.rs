@@ -219,7 +219,7 @@ pub enum Stack {
     Native {
         /// The host's MPI.
         host: HostMpi,
-        /// bench-app on the host: the same file as in the images.
+        /// bench-app on the host: the same file as in images with this MPI.
         app: PathBuf,
     },
     /// `enter(launch(app))`.

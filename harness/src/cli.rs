@@ -15,6 +15,7 @@ use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{
+    app::Compilation,
     config::Overrides,
     id::{MpiVersion, SiteId},
     image::Bootstrap,
@@ -178,7 +179,8 @@ enum MpiCommand {
 enum ImageCommand {
     /// Build images; what is there already is not built again
     #[command(after_help = "Examples:\n  sifbench image build 4.1.8\n  sifbench image build --all\n  \
-        sifbench image build 5.0.11 --source docker:debian:trixie-slim")]
+        sifbench image build 5.0.11 --source docker:debian:trixie-slim\n  \
+        sifbench image build --app own 5.0.11")]
     Build(BuildArgs),
     /// Check images: launch two ranks by their own mpirun, and compare what is in them with what would be built
     Check(check::CheckArgs),
@@ -199,6 +201,9 @@ pub struct BuildArgs {
     /// Every version of the catalogue
     #[arg(long, conflicts_with = "versions")]
     pub all: bool,
+    /// Compile bench-app once for all versions, or for each against its own headers
+    #[arg(long, value_enum, default_value_t)]
+    pub app: Compilation,
     /// Where the Debian inside comes from: docker:IMAGE or debootstrap:MIRROR [default: apt's mirror, else docker]
     #[arg(long)]
     pub source: Option<Bootstrap>,

@@ -17,6 +17,7 @@ use bench_app::{Kernel, Workload, workload::Order};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
+    app::{Compilation, Headers},
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack, Within},
     decision::Decision,
     id::MpiVersion,
@@ -62,6 +63,9 @@ pub struct Campaign {
     #[serde(deserialize_with = "words")]
     modes: Vec<Mode>,
     versions: Vec<MpiVersion>,
+    /// How often bench-app is compiled.
+    #[serde(default)]
+    pub app: Compilation,
     /// Ranks of every launch.
     pub ranks: NonZeroU32,
     /// Analysed blocks.
@@ -117,9 +121,9 @@ pub trait Parts {
     /// Prefix of the host's MPI.
     fn host_prefix(&self, version: &MpiVersion) -> PathBuf;
     /// The image with that MPI, or the base image.
-    fn image(&self, version: Option<&MpiVersion>) -> PathBuf;
+    fn image(&self, version: Option<&MpiVersion>, headers: Headers<'_>) -> PathBuf;
     /// bench-app on the host.
-    fn app(&self) -> PathBuf;
+    fn app(&self, headers: Headers<'_>) -> PathBuf;
 }
 
 impl Campaign {
@@ -176,6 +180,12 @@ impl Campaign {
         unique(versions.chain(self.probes.iter().filter_map(|p| p.image.as_ref())))
     }
 
+    /// The versions of Open MPI that bench-app loads: the image's, or the host's where the image has none.
+    #[must_use]
+    pub fn loaded_versions(&self) -> Vec<MpiVersion> {
+        unique(self.versions.iter().chain(self.probes.iter().filter_map(|p| p.image.as_ref().or(p.host.as_ref()))))
+    }
+
     /// Everything decided before the first launch.
     #[must_use]
     pub fn design(&self, overrides: &Overrides, parts: &impl Parts) -> Design {
@@ -190,7 +200,7 @@ impl Campaign {
             buffers: self.workload.buffers,
         };
         let case = |mode, host: Option<&MpiVersion>, image: Option<&MpiVersion>| Case {
-            stack: stack(mode, host, image, parts),
+            stack: self.stack(mode, host, image, parts),
             workload: workload.clone(),
             ranks,
             settings: self.settings.clone(),
@@ -202,10 +212,32 @@ impl Campaign {
             campaign: self.name.clone(),
             seed,
             blocks: overrides.blocks.unwrap_or(self.blocks),
+            app: self.app,
             cases: cases.map(|(mode, version)| case(mode, Some(version), Some(version))).collect(),
             probes: self.probes.iter().map(|p| case(p.mode.0, p.host.as_ref(), p.image.as_ref())).collect(),
             limits: self.limits,
             decision: self.decision.clone(),
+        }
+    }
+
+    fn stack(&self, mode: Mode, host: Option<&MpiVersion>, image: Option<&MpiVersion>, parts: &impl Parts) -> Stack {
+        let mpi = |version: &MpiVersion| Mpi { implementation: Implementation::OpenMpi, version: version.clone() };
+        let (needs_host, needs_image) = needs(mode);
+        let (host, image) = (host.filter(|_| needs_host), image.filter(|_| needs_image));
+        let loaded = image.or(host);
+        let headers = loaded.map_or(Headers::Shared, |version| self.app.headers(version));
+        let host = host.map(|v| HostMpi { mpi: mpi(v), prefix: parts.host_prefix(v) });
+        let image = Image { mpi: image.map(mpi), path: parts.image(image, headers) };
+        match (mode, host) {
+            (Mode::Native, Some(host)) => Stack::Native { host, app: parts.app(headers) },
+            (Mode::Embedded, _) => Stack::Embedded { image },
+            (Mode::Hybrid, Some(host)) => Stack::Hybrid { host, image, entry: Entry::Exec },
+            (Mode::HybridInstance, Some(host)) => Stack::Hybrid { host, image, entry: Entry::Instance },
+            (Mode::HybridSharens, Some(host)) => Stack::Hybrid { host, image, entry: Entry::Sharens },
+            (Mode::Bind, Some(host)) => Stack::Bind { host, image },
+            (Mode::Native | Mode::Hybrid | Mode::HybridInstance | Mode::HybridSharens | Mode::Bind, None) => {
+                unreachable!("a campaign is checked for versions when it is read")
+            }
         }
     }
 }
@@ -226,25 +258,6 @@ const fn probe_hint(needs: (bool, bool)) -> &'static str {
         (true, true) => "write both `host` and `image`",
         (true, false) => "write `host` alone: its image has no MPI",
         (false, _) => "write `image` alone: the host's MPI takes no part",
-    }
-}
-
-fn stack(mode: Mode, host: Option<&MpiVersion>, image: Option<&MpiVersion>, parts: &impl Parts) -> Stack {
-    let mpi = |version: &MpiVersion| Mpi { implementation: Implementation::OpenMpi, version: version.clone() };
-    let (needs_host, needs_image) = needs(mode);
-    let host = host.filter(|_| needs_host).map(|v| HostMpi { mpi: mpi(v), prefix: parts.host_prefix(v) });
-    let image = image.filter(|_| needs_image);
-    let image = Image { mpi: image.map(mpi), path: parts.image(image) };
-    match (mode, host) {
-        (Mode::Native, Some(host)) => Stack::Native { host, app: parts.app() },
-        (Mode::Embedded, _) => Stack::Embedded { image },
-        (Mode::Hybrid, Some(host)) => Stack::Hybrid { host, image, entry: Entry::Exec },
-        (Mode::HybridInstance, Some(host)) => Stack::Hybrid { host, image, entry: Entry::Instance },
-        (Mode::HybridSharens, Some(host)) => Stack::Hybrid { host, image, entry: Entry::Sharens },
-        (Mode::Bind, Some(host)) => Stack::Bind { host, image },
-        (Mode::Native | Mode::Hybrid | Mode::HybridInstance | Mode::HybridSharens | Mode::Bind, None) => {
-            unreachable!("a campaign is checked for versions when it is read")
-        }
     }
 }
 
@@ -271,6 +284,7 @@ pub fn origins(campaign: &str, overrides: &Overrides) -> BTreeMap<String, String
         ("ranks", overrides.ranks.is_some()),
         ("blocks", overrides.blocks.is_some()),
         ("seed", overrides.seed.is_some()),
+        ("app", false),
         ("workload", false),
         ("limits", false),
         ("decision", false),
@@ -286,16 +300,23 @@ mod tests {
     use super::*;
     use crate::stats;
 
+    fn of(headers: Headers<'_>) -> String {
+        match headers {
+            Headers::Shared => String::new(),
+            Headers::Of(version) => format!("-of-{version}"),
+        }
+    }
+
     struct Fixed;
     impl Parts for Fixed {
         fn host_prefix(&self, version: &MpiVersion) -> PathBuf {
             format!("/mpi/{version}").into()
         }
-        fn image(&self, version: Option<&MpiVersion>) -> PathBuf {
-            version.map_or("/base.sif".into(), |v| format!("/openmpi-{v}.sif").into())
+        fn image(&self, version: Option<&MpiVersion>, headers: Headers<'_>) -> PathBuf {
+            version.map_or(format!("/base{}.sif", of(headers)), |v| format!("/openmpi-{v}{}.sif", of(headers))).into()
         }
-        fn app(&self) -> PathBuf {
-            "/app".into()
+        fn app(&self, headers: Headers<'_>) -> PathBuf {
+            format!("/app{}", of(headers)).into()
         }
     }
 
@@ -313,6 +334,38 @@ mod tests {
         assert_eq!(labels[..6], expected);
         assert_eq!(labels[6], "hybrid 5.0.11 > 4.1.8");
         assert_eq!(design.cases[5].stack.image().unwrap().path, Path::new("/base.sif"));
+    }
+
+    /// What is compiled is compiled for the library it loads: the image's, or the host's where the image has none.
+    #[test]
+    fn an_own_bench_app_is_that_of_the_mpi_it_loads_and_makes_no_other_case() {
+        let shared = Campaign::parse("quick", QUICK).unwrap();
+        let own = QUICK.replace("ranks = 2", "app = \"own\"\nranks = 2").replace(
+            "mode = \"hybrid\"\nhost = \"5.0.11\"\nimage = \"4.1.8\"",
+            "mode = \"hybrid\"\nhost = \"5.0.11\"\nimage = \"4.1.8\"\n[[probe]]\nmode = \"bind\"\nhost = \"5.0.11\"",
+        );
+        let own = Campaign::parse("own", &own).unwrap();
+        let [of_shared, of_own] = [&shared, &own].map(|campaign| campaign.design(&Overrides::default(), &Fixed));
+        let check = |index: usize, before: &str, after: &str| {
+            let file = |design: &Design| match &design.cases.iter().chain(&design.probes).nth(index).unwrap().stack {
+                Stack::Native { app, .. } => app.display().to_string(),
+                Stack::Embedded { image } | Stack::Hybrid { image, .. } | Stack::Bind { image, .. } => {
+                    image.path.display().to_string()
+                }
+            };
+            assert_eq!((file(&of_shared).as_str(), file(&of_own).as_str()), (before, after));
+        };
+        check(0, "/app", "/app-of-4.1.8");
+        check(1, "/openmpi-4.1.8.sif", "/openmpi-4.1.8-of-4.1.8.sif");
+        check(5, "/base.sif", "/base-of-4.1.8.sif");
+        check(6, "/openmpi-4.1.8.sif", "/openmpi-4.1.8-of-4.1.8.sif");
+        let ids = |design: &Design| design.cases.iter().map(Case::id).collect::<Vec<_>>();
+        assert_eq!(ids(&of_shared), ids(&of_own), "equal cases compare");
+        assert_eq!((of_shared.app, of_own.app), (Compilation::Shared, Compilation::Own));
+        let loaded =
+            |campaign: &Campaign| campaign.loaded_versions().iter().map(MpiVersion::to_string).collect::<Vec<_>>();
+        assert_eq!(loaded(&shared), ["4.1.8"], "of the probe only the host's mpirun is 5.0.11");
+        assert_eq!(loaded(&own), ["4.1.8", "5.0.11"]);
     }
 
     #[test]
@@ -351,6 +404,7 @@ mod tests {
         check("versions = [\"4.1.8\"]", "versions = [\"4.1\"]", &["`4.1` is not an MPI version", "line 6"]);
         check("host = \"5.0.11\"\n", "", &["[[probe]] of mode hybrid", "hint: write both"]);
         check("ranks = 2", "ranks = 0", &["line 7"]);
+        check("ranks = 2", "app = \"each\"", &["unknown variant `each`", "`shared` or `own`", "line 7"]);
         check("silence_s", "silence", &["unknown field `silence`", "silence_s"]);
         check("bandwidth =", "bandwith =", &["unknown kernel `bandwith`", "line 13, column 1", "bcast", "visit_ms"]);
         check("rounds = 2\n", "", &["missing field `rounds`", "line 11"]);

@@ -6,6 +6,7 @@
 
 pub mod check;
 mod faults;
+mod list;
 
 use std::{
     fs, io,
@@ -13,11 +14,13 @@ use std::{
     time::Duration,
 };
 
+pub use list::{Listed, current, list};
+
 use bench_app::PROTOCOL;
 use serde::Serialize;
 
 use crate::{
-    app::{self, AppError},
+    app::{self, AppError, Compilation, Compiler, Headers},
     cache::{Cache, CacheError, Inputs, Kind, Made},
     catalogue::{Catalogue, Source, Suite, Unknown},
     command::CommandSpec,
@@ -42,6 +45,8 @@ const PACKAGES: &str = "openssh-client";
 const PACKAGES_WITH_MPI: &str = "openssh-client,openmpi-bin";
 /// Variables by which a host's mpirun leaks where *it* lies; inside, those paths do not exist.
 const LEAKED: [&str; 4] = ["OPAL_PREFIX", "PMIX_PREFIX", "PMIX_INSTALL_PREFIX", "PRTE_PREFIX"];
+/// In the name of an image whose bench-app is not the shared one.
+const OWN: &str = "-own";
 /// Squashing with gzip at level 1 takes a third of the default's time for a tenth more space, and every kernel and
 /// squashfuse reads it.
 const SQUASH: [&str; 2] = ["--mksquashfs-args", "-comp gzip -Xcompression-level 1"];
@@ -153,22 +158,30 @@ fn userland_name(suite: &str, packages: &str) -> String {
     format!("userland-{suite}{mpi}-{}.sif", userland_inputs(suite, packages).hash())
 }
 
-fn base_inputs() -> Inputs {
-    userland_inputs(SUITE, PACKAGES).with(BASE).with(app::inputs().hash())
+fn base_inputs(catalogue: &Catalogue, headers: Headers<'_>) -> Inputs {
+    userland_inputs(SUITE, PACKAGES).with(BASE).with(app::inputs(catalogue, headers).hash())
 }
 
-fn image_name(catalogue: &Catalogue, version: Option<&MpiVersion>) -> String {
-    let Some(version) = version else { return format!("base-{}.sif", base_inputs().hash()) };
+fn image_name(catalogue: &Catalogue, version: Option<&MpiVersion>, headers: Headers<'_>) -> String {
+    let app = app::inputs(catalogue, headers).hash();
+    let base = base_inputs(catalogue, headers);
+    let Some(version) = version else {
+        return match headers {
+            Headers::Shared => format!("base-{}.sif", base.hash()),
+            Headers::Of(host) => format!("base-{host}{OWN}-{}.sif", base.hash()),
+        };
+    };
     let inputs = match catalogue.openmpi(version).map(|release| &release.source) {
         Ok(source @ Source::Debian(Suite { suite })) => {
-            userland_inputs(suite, PACKAGES_WITH_MPI).with(DEBIAN).with(environment(source)).with(app::inputs().hash())
+            userland_inputs(suite, PACKAGES_WITH_MPI).with(DEBIAN).with(environment(source)).with(app)
         }
         Ok(source @ (Source::Wheel(_) | Source::Tarball(_) | Source::Prefix(_))) => {
-            base_inputs().with(OPENMPI).with(environment(source)).with(source.identity(version))
+            base.with(OPENMPI).with(environment(source)).with(source.identity(version))
         }
-        Err(_) => base_inputs(),
+        Err(_) => base,
     };
-    format!("openmpi-{version}-{}.sif", inputs.hash())
+    let own = if headers == Headers::Shared { "" } else { OWN };
+    format!("openmpi-{version}{own}-{}.sif", inputs.hash())
 }
 
 /// What the image of a version says against the variables that a host leaks: all of them or none, for one alone makes
@@ -185,9 +198,12 @@ fn environment(source: &Source) -> String {
 }
 
 /// Where the image with Open MPI `version`, or the base image, lies: known without looking.
+///
+/// A base image follows `headers` as the others do, so there is one for each version that bench-app is compiled for:
+/// the image of that version stands upon it, and `bind` beside `native` compares one file with itself.
 #[must_use]
-pub fn path(cache: &Cache, catalogue: &Catalogue, version: Option<&MpiVersion>) -> PathBuf {
-    cache.path(Kind::Images, &image_name(catalogue, version))
+pub fn path(cache: &Cache, catalogue: &Catalogue, version: Option<&MpiVersion>, headers: Headers<'_>) -> PathBuf {
+    cache.path(Kind::Images, &image_name(catalogue, version, headers))
 }
 
 /// Builds images.
@@ -203,6 +219,8 @@ pub struct Builder<'a> {
     pub runtime: &'a Runtime,
     /// Where userlands come from.
     pub bootstrap: Bootstrap,
+    /// Which bench-app goes into them.
+    pub app: Compilation,
 }
 
 impl Builder<'_> {
@@ -211,8 +229,10 @@ impl Builder<'_> {
     /// # Errors
     /// A layer cannot be built; older images stay.
     pub fn openmpi(&self, version: &MpiVersion, say: &dyn Fn(&str)) -> Result<Made, ImageError> {
+        let headers = self.app.headers(version);
+        app::compilable(self.catalogue, headers)?;
         let source = &self.catalogue.openmpi(version)?.source;
-        self.cache.entry(Kind::Images, &image_name(self.catalogue, Some(version)), |target| match source {
+        self.cache.entry(Kind::Images, &image_name(self.catalogue, Some(version), headers), |target| match source {
             Source::Wheel(_) | Source::Tarball(_) => self.on_base(target, version, source, say),
             Source::Debian(suite) => self.of_debian(target, version, suite, say),
             Source::Prefix(prefix) => {
@@ -229,7 +249,7 @@ impl Builder<'_> {
         source: &Source,
         say: &dyn Fn(&str),
     ) -> Result<(), ImageError> {
-        let base = self.base(say)?.path;
+        let base = self.base(self.app.headers(version), say)?.path;
         say(&format!("Open MPI {version}: fetching"));
         let prefix = mpi::install(self.cache, self.catalogue, self.tools, version)?.path;
         say(&format!("image {version}: building"));
@@ -251,7 +271,7 @@ impl Builder<'_> {
         suite: &Suite,
         say: &dyn Fn(&str),
     ) -> Result<(), ImageError> {
-        let app = app::build(self.cache, self.tools, say)?.path;
+        let app = self.bench_app(self.app.headers(version), say)?;
         let (source, suite) = (Source::Debian(suite.clone()), &suite.suite);
         let userland = self.userland(suite, PACKAGES_WITH_MPI, say)?.path;
         say(&format!("image {version}: building"));
@@ -281,9 +301,9 @@ impl Builder<'_> {
     ///
     /// # Errors
     /// As [`Builder::openmpi`].
-    pub fn base(&self, say: &dyn Fn(&str)) -> Result<Made, ImageError> {
-        self.cache.entry(Kind::Images, &image_name(self.catalogue, None), |target| {
-            let app = app::build(self.cache, self.tools, say)?.path;
+    pub fn base(&self, headers: Headers<'_>, say: &dyn Fn(&str)) -> Result<Made, ImageError> {
+        self.cache.entry(Kind::Images, &image_name(self.catalogue, None, headers), |target| {
+            let app = self.bench_app(headers, say)?;
             let userland = self.userland(SUITE, PACKAGES, say)?.path;
             say("base image: building");
             let arguments = [
@@ -294,6 +314,11 @@ impl Builder<'_> {
             ];
             self.build(target, BASE, &arguments, "base image", BUILD_HINT)
         })
+    }
+
+    fn bench_app(&self, headers: Headers<'_>, say: &dyn Fn(&str)) -> Result<PathBuf, ImageError> {
+        let compiler = Compiler { cache: self.cache, catalogue: self.catalogue, tools: self.tools };
+        Ok(compiler.build(headers, say)?.path)
     }
 
     /// A Debian to build upon.
@@ -346,52 +371,10 @@ pub fn digest(path: &Path) -> Result<Sha256, ImageError> {
     Sha256::of_reader(&mut fs::File::open(path).map_err(file)?).map_err(file)
 }
 
-/// An image in the cache.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    /// What it holds: `openmpi 4.1.8`, `base`, `userland`.
-    pub name: String,
-    /// Where.
-    pub path: PathBuf,
-    /// Its size.
-    pub bytes: u64,
-    /// Whether this version of the tool would use it; older ones may be deleted.
-    pub current: bool,
-}
-
-/// Those that this version of the tool would use and that are there: the base image (no version) first.
-#[must_use]
-pub fn current(cache: &Cache, catalogue: &Catalogue) -> Vec<Option<MpiVersion>> {
-    let versions = catalogue.openmpi.iter().map(|release| Some(release.version.clone()));
-    let there = |version: &Option<MpiVersion>| path(cache, catalogue, version.as_ref()).exists();
-    let mut current: Vec<_> = [None].into_iter().chain(versions).filter(there).collect();
-    current.sort();
-    current
-}
-
-/// The images in the cache.
-#[must_use]
-pub fn list(cache: &Cache, catalogue: &Catalogue) -> Vec<Listed> {
-    let versions = catalogue.openmpi.iter().map(|release| Some(&release.version));
-    let images = versions.chain([None]).map(|version| image_name(catalogue, version));
-    let suites = catalogue.openmpi.iter().filter_map(|release| match &release.source {
-        Source::Debian(Suite { suite }) => Some(userland_name(suite, PACKAGES_WITH_MPI)),
-        Source::Wheel(_) | Source::Tarball(_) | Source::Prefix(_) => None,
-    });
-    let current: Vec<String> = images.chain(suites).chain([userland_name(SUITE, PACKAGES)]).collect();
-    let listed = |file: String| {
-        let path = cache.path(Kind::Images, &file);
-        let stem = file.strip_suffix(".sif")?;
-        let (name, _hash) = stem.rsplit_once('-')?;
-        let bytes = fs::metadata(&path).ok()?.len();
-        Some(Listed { name: name.replacen('-', " ", 1), path, bytes, current: current.contains(&file) })
-    };
-    cache.names(Kind::Images).into_iter().filter_map(listed).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::Release;
 
     #[test]
     fn mirrors_are_read_from_apts_own_configuration() {
@@ -416,9 +399,12 @@ mod tests {
     #[test]
     fn every_layer_and_version_has_a_name_of_its_own() {
         let catalogue = Catalogue::built_in();
-        let mut names: Vec<_> =
-            catalogue.openmpi.iter().map(|release| image_name(&catalogue, Some(&release.version))).collect();
-        names.push(image_name(&catalogue, None));
+        let of_version = |release: &Release| {
+            let (version, own) = (Some(&release.version), Headers::Of(&release.version));
+            [(version, Headers::Shared), (version, own), (None, own)].map(|(v, h)| image_name(&catalogue, v, h))
+        };
+        let mut names: Vec<_> = catalogue.openmpi.iter().flat_map(of_version).collect();
+        names.push(image_name(&catalogue, None, Headers::Shared));
         names.push(userland_name("trixie", PACKAGES));
         names.push(userland_name("trixie", PACKAGES_WITH_MPI));
         let all = names.len();

@@ -13,6 +13,7 @@ use bench_app::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    app::Compilation,
     case::Case,
     command::CommandSpec,
     decision::Decision,
@@ -65,6 +66,9 @@ pub struct Design {
     pub seed: u64,
     /// Analysed blocks. Block 0 comes before them and is not analysed.
     pub blocks: u32,
+    /// How often bench-app was compiled. Only what is not usual is written.
+    #[serde(default, skip_serializing_if = "Compilation::is_shared")]
+    pub app: Compilation,
     /// Cases of every block. The first is the baseline, which is launched twice a block.
     pub cases: Vec<Case>,
     /// Cases tried once for their outcome, outside the blocks.

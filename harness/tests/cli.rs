@@ -40,6 +40,24 @@ fn plan_needs_nothing_installed_and_prints_pasteable_commands() {
 }
 
 #[test]
+fn plan_names_what_makes_the_parts_of_a_bench_app_for_each_version() {
+    let home = home();
+    let campaign = |mode: &str, version: &str| {
+        let text = format!(
+            "schema = 1\nname = \"own\"\napp = \"own\"\nmodes = [\"{mode}\"]\nversions = [\"{version}\"]\nranks = 2\n\
+             blocks = 1\nseed = 1\n[workload]\nlatency = [\"8\"]\nrounds = 1\nvisit_ms = 1\n"
+        );
+        std::fs::write(home.path().join("own.toml"), text).unwrap();
+        sifbench(&home).args(["plan", "own.toml"]).assert()
+    };
+    for mode in ["native", "embedded", "hybrid", "bind"] {
+        let plan = campaign(mode, "5.0.11").code(0);
+        plan.stdout(contains("# absent: `sifbench image build --app own 5.0.11` makes").and(contains("-5.0.11-own-")));
+    }
+    campaign("embedded", "4.1.4").code(1).stderr(contains("no headers of Open MPI 4.1.4").and(contains("hint")));
+}
+
+#[test]
 fn plan_as_json_has_every_launch_of_every_block() {
     let output = sifbench(&home()).args(["plan", "quick", "--blocks", "2", "--json"]).output().unwrap();
     let launches: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();

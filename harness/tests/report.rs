@@ -233,3 +233,19 @@ fn json_holds_the_whole_model() {
     assert!(serde_json::from_str::<Report>(&json).unwrap() == report);
     assert!(synthetic::quick(6, 1).report().to_json() == json);
 }
+
+/// Whoever renders the published run again reads what the front page quotes.
+#[test]
+fn the_front_page_quotes_the_published_run() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let dir = harness::store::resolve(&root.join("results/vm-2-cores")).unwrap();
+    let run = harness::store::load(&dir).unwrap();
+    assert!(run.closed);
+    let report = harness::report::model(&run.manifest, &run.design, &run.records, &run.samples);
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let words = readme.replace("> ", "").split_whitespace().collect::<Vec<_>>().join(" ");
+    let answers = report.cases.iter().map(|case| (&case.label, &case.answer));
+    let quoted = answers.filter(|(label, answer)| words.contains(&format!("**{label}**: {answer}"))).count();
+    assert_eq!(quoted, 2, "README.md quotes what the run does not say:\n{report:#?}");
+    assert_eq!(report.probes[0].answer, "2 singletons");
+}

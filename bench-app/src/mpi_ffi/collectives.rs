@@ -5,11 +5,11 @@ use std::ffi::{c_int, c_void};
 use bench_app::pages::{Lane, LaneMut};
 use mpi::ffi;
 
-use super::{Comm, MpiError, error::check, messages::Ring};
+use super::{Comm, INT_HANDLES, MpiError, error::check, messages::Ring};
 
 /// `MPI_IN_PLACE`, which is a cast macro and therefore not in the bindings. MPICH's handles are ints and its value is
 /// `(void *)-1`; where handles are pointers (Open MPI, the ABI of MPI 5) it is `(void *)1`. The check pass proves it.
-const IN_PLACE: usize = if size_of::<ffi::MPI_Comm>() == size_of::<c_int>() { usize::MAX } else { 1 };
+const IN_PLACE: usize = if INT_HANDLES { usize::MAX } else { 1 };
 
 /// A sum of f64 over all ranks that can be made again and again.
 pub(crate) struct Sum<'a> {

@@ -11,8 +11,11 @@ use std::{
 
 use mpi::ffi;
 
-use super::{MpiError, error::check};
+use super::{INT_HANDLES, MpiError, error::check};
 
+/// `MPI_T_BIND_NO_OBJECT`, which the bindings name after MPICH's own enumeration where the headers are MPICH's: the first
+/// of Open MPI's, and MPICH's number.
+const NO_OBJECT: c_int = if INT_HANDLES { 9700 } else { 0 };
 /// Longest name and value that is read.
 const TEXT: usize = 4096;
 
@@ -68,7 +71,7 @@ impl Variable {
         };
         // SAFETY: a datatype that the library has just handed out, and an int of ours.
         let measured = code == 0 && unsafe { ffi::MPI_Type_size(datatype, &raw mut size) } == 0;
-        let usable = measured && bind == ffi::MPI_T_BIND_NO_OBJECT as c_int;
+        let usable = measured && bind == NO_OBJECT;
         usable.then(|| Variable { index, name: text(&name), size: size.unsigned_abs() as usize, words })
     }
 

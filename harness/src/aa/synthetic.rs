@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
+    app::Compilation,
     case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Settings, Stack},
     command::CommandSpec,
     decision::Decision,
@@ -226,6 +227,7 @@ fn design(setup: &Setup, trial: u64) -> Design {
         campaign: "aa".into(),
         seed: setup.seed.wrapping_add(trial),
         blocks: setup.blocks,
+        app: Compilation::Shared,
         cases: stacks.map(case).to_vec(),
         probes: Vec::new(),
         limits: Limits::default(),

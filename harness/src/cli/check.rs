@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::edge::{Edge, Refused};
 use crate::{
+    app::Compilation,
     case::{HostMpi, Implementation, Mpi},
     id::MpiVersion,
     image::{
@@ -23,6 +24,9 @@ use crate::{
 pub(super) struct CheckArgs {
     /// Versions of Open MPI; without any, every image that this version of the tool uses and that is there
     versions: Vec<MpiVersion>,
+    /// Those with the bench-app that is shared by all versions, or with their own
+    #[arg(long, value_enum, default_value_t)]
+    app: Compilation,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -41,7 +45,7 @@ pub(super) fn check(edge: &Edge, args: &CheckArgs) -> anyhow::Result<ExitCode> {
         prefix: installed.prefix,
     });
     let wanted: Vec<Option<MpiVersion>> = match args.versions.is_empty() {
-        true => image::current(&cache, &catalogue),
+        true => image::current(&cache, &catalogue, args.app),
         false => args.versions.iter().cloned().map(Some).collect(),
     };
     if wanted.is_empty() {
@@ -55,6 +59,7 @@ pub(super) fn check(edge: &Edge, args: &CheckArgs) -> anyhow::Result<ExitCode> {
         room,
         env: &env,
         host: host.as_ref(),
+        app: args.app,
     };
     let mut all = Vec::new();
     for version in &wanted {

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::{
+    app::{self, Compilation, Headers},
     cache::Cache,
     catalogue::Catalogue,
     cli::{
@@ -38,18 +39,22 @@ impl Parts for Cached<'_> {
     fn host_prefix(&self, version: &MpiVersion) -> PathBuf {
         mpi::prefix(self.0, self.1, version)
     }
-    fn image(&self, version: Option<&MpiVersion>) -> PathBuf {
-        image::path(self.0, self.1, version)
+    fn image(&self, version: Option<&MpiVersion>, headers: Headers<'_>) -> PathBuf {
+        image::path(self.0, self.1, version, headers)
     }
-    fn app(&self) -> PathBuf {
-        crate::app::path(self.0)
+    fn app(&self, headers: Headers<'_>) -> PathBuf {
+        app::path(self.0, self.1, headers)
     }
 }
 
 fn design(edge: &Edge, args: &CampaignArgs) -> anyhow::Result<(Campaign, Design)> {
     let (origin, text) = config::text_of(&args.campaign, |path| fs::read_to_string(path))?;
     let campaign = Campaign::parse(&origin, &text)?;
-    let design = campaign.design(&args.overrides(), &Cached(&edge.cache(), &edge.catalogue()?));
+    let (cache, catalogue) = (edge.cache(), edge.catalogue()?);
+    for version in campaign.loaded_versions() {
+        app::compilable(&catalogue, campaign.app.headers(&version))?;
+    }
+    let design = campaign.design(&args.overrides(), &Cached(&cache, &catalogue));
     Ok((campaign, design))
 }
 
@@ -120,17 +125,25 @@ fn block_title(design: &Design, block: u32) -> String {
 fn missing(design: &Design) -> Vec<(PathBuf, String)> {
     let mut absent: BTreeMap<PathBuf, String> = BTreeMap::new();
     for case in design.cases.iter().chain(&design.probes) {
+        let build = |image: Option<&MpiVersion>| {
+            let (flag, version) = match design.app {
+                Compilation::Shared => ("", image),
+                // What holds no MPI is compiled for that of the host.
+                Compilation::Own => (" --app own", image.or(case.stack.host().map(|host| &host.mpi.version))),
+            };
+            let version = version.map_or(String::new(), |version| format!(" {version}"));
+            format!("`sifbench image build{flag}{version}` makes")
+        };
         if let Some(host) = case.stack.host().filter(|host| !host.prefix.join("bin/mpirun").exists()) {
             absent.insert(host.prefix.clone(), format!("`sifbench mpi install {}` makes", host.mpi.version));
         }
         if let Some(image) = case.stack.image().filter(|image| !image.path.exists()) {
-            let version = image.mpi.as_ref().map_or(String::new(), |mpi| format!(" {}", mpi.version));
-            absent.insert(image.path.clone(), format!("`sifbench image build{version}` makes"));
+            absent.insert(image.path.clone(), build(image.mpi.as_ref().map(|mpi| &mpi.version)));
         }
         if let crate::case::Stack::Native { app, .. } = &case.stack
             && !app.exists()
         {
-            absent.insert(app.clone(), "`sifbench image build` makes".to_owned());
+            absent.insert(app.clone(), build(None));
         }
     }
     absent.into_iter().collect()
@@ -312,16 +325,27 @@ pub fn mpi_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
 pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
     let (cache, catalogue, tools, runtime) = (edge.cache(), edge.catalogue()?, edge.tools(), edge.runtime());
     let bootstrap = args.source.clone().unwrap_or_else(|| machine_bootstrap(edge));
-    let builder = Builder { cache: &cache, catalogue: &catalogue, tools: &tools, runtime: &runtime, bootstrap };
+    let builder =
+        Builder { cache: &cache, catalogue: &catalogue, tools: &tools, runtime: &runtime, bootstrap, app: args.app };
     let spinner = Progress::steps(edge);
     let say = |text: &str| spinner.step(text);
     let mut built = Vec::new();
-    let all = catalogue.for_images().filter(|_| args.all).cloned();
-    let versions: Vec<MpiVersion> = args.versions.iter().cloned().chain(all).collect();
-    if versions.is_empty() {
-        built.push(("base".to_owned(), builder.base(&say)?));
+    let all: Vec<&MpiVersion> = match args.app {
+        Compilation::Shared => catalogue.for_images().collect(),
+        // Versions that hosts can have are those with headers.
+        Compilation::Own => catalogue.for_both().collect(),
+    };
+    let versions: Vec<&MpiVersion> = args.versions.iter().chain(all.into_iter().filter(|_| args.all)).collect();
+    match (versions.is_empty(), args.app) {
+        (true, Compilation::Shared) => built.push(("base".to_owned(), builder.base(Headers::Shared, &say)?)),
+        (true, Compilation::Own) => anyhow::bail!("a bench-app of its own is that of a version; hint: name versions"),
+        (false, Compilation::Shared | Compilation::Own) => {}
     }
-    for version in &versions {
+    for version in versions {
+        if args.app == Compilation::Own {
+            // `bind` needs it even where the image above it is there already.
+            built.push((format!("base {version}"), builder.base(args.app.headers(version), &say)?));
+        }
         built.push((version.to_string(), builder.openmpi(version, &say)?));
     }
     spinner.finish();
@@ -352,7 +376,8 @@ pub fn image_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
     for image in &images {
         let state = if image.current { "current" } else { "old" };
         let mib = image.bytes.div_ceil(1 << 20);
-        edge.print(&format!("{:<16} {state:<8} {mib:>4} MiB  {}\n", image.name, image.path.display()))?;
+        let name = if image.app.is_shared() { image.name.clone() } else { format!("{} own", image.name) };
+        edge.print(&format!("{name:<20} {state:<8} {mib:>4} MiB  {}\n", image.path.display()))?;
     }
     if images.is_empty() {
         edge.say("no images yet; `sifbench image build 4.1.8` makes one");

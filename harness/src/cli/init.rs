@@ -15,6 +15,7 @@ use super::{
     edge::{Edge, Refused},
 };
 use crate::{
+    app::Headers,
     case::Mode,
     catalogue::Catalogue,
     config::{
@@ -91,7 +92,7 @@ fn next(edge: &Edge, file: &str, campaign: &Campaign) -> anyhow::Result<Vec<Stri
         (!versions.is_empty()).then(|| format!("sifbench {what} {}", versions.join(" ")))
     };
     let installed = |version: &MpiVersion| mpi::prefix(&cache, &catalogue, version).exists();
-    let built = |version: &MpiVersion| image::path(&cache, &catalogue, Some(version)).exists();
+    let built = |version: &MpiVersion| image::path(&cache, &catalogue, Some(version), Headers::Shared).exists();
     let install = absent("mpi install", campaign.host_versions(), &installed);
     let build = absent("image build", campaign.image_versions(), &built);
     let steps = ["plan", "run"].map(|word| format!("sifbench {word} {file}"));

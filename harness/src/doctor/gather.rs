@@ -18,7 +18,12 @@ use super::{
     surroundings::{Container, Fuse, HostMpi, Image, Namespaces, Space, Subordinate, Surroundings, User},
 };
 use crate::{
-    app, cache::Cache, catalogue::Catalogue, command::CommandSpec, compose::apptainer::Runtime, image, mpi, site,
+    app::{self, Headers},
+    cache::Cache,
+    catalogue::Catalogue,
+    command::CommandSpec,
+    compose::apptainer::Runtime,
+    image, mpi, site,
     tool::Tools,
 };
 
@@ -72,7 +77,8 @@ pub fn gather(here: &Here<'_>) -> Surroundings {
     let cpuinfo = read("/proc/cpuinfo").unwrap_or_default();
     let mpis = mpi::list(here.cache, here.catalogue, here.tools, env("PATH").unwrap_or_default());
     let ready = |mpi: &mpi::Installed| mpi::prefix(here.cache, here.catalogue, &mpi.version) == mpi.prefix;
-    let images = image::list(here.cache, here.catalogue);
+    // An own bench-app is somebody's deliberate choice, not what the modes need.
+    let images = image::list(here.cache, here.catalogue).into_iter().filter(|image| image.app.is_shared());
     let (images_root, on_path) =
         (here.cache.path(crate::cache::Kind::Images, ""), |name: &str| here.find(name).is_some());
     Surroundings {
@@ -113,8 +119,8 @@ pub fn gather(here: &Here<'_>) -> Surroundings {
             .filter(|mpi| ready(mpi) || mpi.origin == "PATH")
             .map(|mpi| HostMpi { ready: ready(&mpi), version: mpi.version, prefix: mpi.prefix })
             .collect(),
-        images: images.into_iter().map(|image| Image { name: image.name, current: image.current }).collect(),
-        app: app::path(here.cache).is_file(),
+        images: images.map(|image| Image { name: image.name, current: image.current }).collect(),
+        app: app::path(here.cache, here.catalogue, Headers::Shared).is_file(),
     }
 }
 

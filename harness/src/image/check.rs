@@ -18,6 +18,7 @@ use serde::Serialize;
 pub use super::faults::Fault;
 use super::faults::{self, Expected, Launched, Seen};
 use crate::{
+    app::{Compilation, Headers},
     cache::Cache,
     case::{Case, HostMpi, Image, Implementation, Mpi, Settings, Stack},
     catalogue::Catalogue,
@@ -92,6 +93,8 @@ pub struct Checker<'a> {
     pub env: &'a Env,
     /// A host's Open MPI, with which the base image is launched: it has none of its own.
     pub host: Option<&'a HostMpi>,
+    /// Which bench-app is in them; the base image is looked at with the shared one.
+    pub app: Compilation,
 }
 
 impl Checker<'_> {
@@ -100,8 +103,9 @@ impl Checker<'_> {
     /// # Errors
     /// Only the harness's own: what is wrong with the image is in the result.
     pub fn check(&self, version: Option<&MpiVersion>) -> Result<Checked, RunError> {
-        let expected = Expected::new(self.cache, self.catalogue, version);
-        let path = super::path(self.cache, self.catalogue, version);
+        let headers = version.map_or(Headers::Shared, |version| self.app.headers(version));
+        let expected = Expected::new(self.cache, self.catalogue, version, headers);
+        let path = super::path(self.cache, self.catalogue, version, headers);
         let name = version.map_or("base".to_owned(), |version| format!("openmpi {version}"));
         let case = self.case(version, &path);
         let command = case.as_ref().map(|case| self.commands(case).to_string());

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest;
 use crate::{
-    app,
+    app::{self, Headers},
     cache::Cache,
     catalogue::Catalogue,
     id::{MpiVersion, Sha256},
@@ -78,8 +78,13 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    pub(super) fn new(cache: &Cache, catalogue: &Catalogue, version: Option<&MpiVersion>) -> Self {
-        let app = digest(&app::path(cache)).ok();
+    pub(super) fn new(
+        cache: &Cache,
+        catalogue: &Catalogue,
+        version: Option<&MpiVersion>,
+        headers: Headers<'_>,
+    ) -> Self {
+        let app = digest(&app::path(cache, catalogue, headers)).ok();
         let mut labels = BTreeMap::from([("org.sifbench.app.protocol".to_owned(), PROTOCOL.to_string())]);
         labels.extend(app.iter().map(|app| ("org.sifbench.app.sha256".to_owned(), app.to_string())));
         if let Some(version) = version {
@@ -163,7 +168,8 @@ mod tests {
 
     fn expected() -> Expected {
         let cache = Cache::new("/nowhere".into());
-        let mut expected = Expected::new(&cache, &Catalogue::built_in(), Some(&"4.1.8".parse().unwrap()));
+        let mut expected =
+            Expected::new(&cache, &Catalogue::built_in(), Some(&"4.1.8".parse().unwrap()), Headers::Shared);
         let app = labels(INSPECTED).unwrap()["org.sifbench.app.sha256"].clone();
         expected.labels.insert("org.sifbench.app.sha256".into(), app.clone());
         expected.labels.insert("org.sifbench.app.protocol".into(), "1".into());

@@ -8,6 +8,7 @@ use bench_app::{
     workload::{BufferKind, Cell, Order},
 };
 use harness::{
+    app::Compilation,
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack},
     command::CommandSpec,
     decision::Decision,
@@ -81,7 +82,17 @@ pub(crate) fn run(design: Design) -> Run {
 
 pub(crate) fn design(blocks: u32, seed: u64, cases: Vec<Case>, probes: Vec<Case>) -> Design {
     let (limits, decision) = (Limits::default(), Decision::default());
-    Design { schema: SCHEMA, campaign: "quick".into(), seed, blocks, cases, probes, limits, decision }
+    Design {
+        schema: SCHEMA,
+        campaign: "quick".into(),
+        seed,
+        blocks,
+        app: Compilation::Shared,
+        cases,
+        probes,
+        limits,
+        decision,
+    }
 }
 
 pub(crate) fn case(stack: Stack, sizes: &[&str]) -> Case {

@@ -1,0 +1,1 @@
+../../bench-app/src/mpi_ffi.rs
