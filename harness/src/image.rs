@@ -29,7 +29,7 @@ use crate::{
         apptainer::{Options, Runtime},
     },
     id::{MpiVersion, Sha256},
-    mpi::{self, MpiError},
+    mpi::{self, MpiError, PREFIX_VARIABLES},
     tool::{ToolError, Tools},
 };
 
@@ -43,8 +43,6 @@ const SUITE: &str = "trixie";
 const PACKAGES: &str = "openssh-client";
 /// And those of a Debian that brings its own Open MPI.
 const PACKAGES_WITH_MPI: &str = "openssh-client,openmpi-bin";
-/// Variables by which a host's mpirun leaks where *it* lies; inside, those paths do not exist.
-const LEAKED: [&str; 4] = ["OPAL_PREFIX", "PMIX_PREFIX", "PMIX_INSTALL_PREFIX", "PRTE_PREFIX"];
 /// In the name of an image whose bench-app is not the shared one.
 const OWN: &str = "-own";
 /// Squashing with gzip at level 1 takes a third of the default's time for a tenth more space, and every kernel and
@@ -194,7 +192,7 @@ fn environment(source: &Source) -> String {
         Source::Debian(_) => "",
         Source::Wheel(_) | Source::Tarball(_) | Source::Prefix(_) => MPI_IN_IMAGE,
     };
-    format!("export {}", LEAKED.map(|name| format!("{name}={place}")).join(" "))
+    format!("export {}", PREFIX_VARIABLES.map(|name| format!("{name}={place}")).join(" "))
 }
 
 /// Where the image with Open MPI `version`, or the base image, lies: known without looking.

@@ -17,6 +17,10 @@ use crate::{
     wheel::{self, Part, WheelError},
 };
 
+/// Variables that tell an Open MPI, and the PMIx and PRRTE in it, where it lies. All of them or none are set: one alone
+/// makes MPI_Init of 4.1 hang.
+pub(crate) const PREFIX_VARIABLES: [&str; 4] = ["OPAL_PREFIX", "PMIX_PREFIX", "PMIX_INSTALL_PREFIX", "PRTE_PREFIX"];
+
 /// An Open MPI could not be installed.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant is the error it carries")]
@@ -96,7 +100,7 @@ pub fn install(
 fn verify(tools: &Tools<'_>, prefix: &Path, version: &MpiVersion) -> Result<(), MpiError> {
     // What was just made does not lie yet where it was compiled for.
     let place = prefix.to_string_lossy();
-    let ask = ["OPAL_PREFIX", "PRTE_PREFIX", "PMIX_PREFIX", "PMIX_INSTALL_PREFIX"]
+    let ask = PREFIX_VARIABLES
         .iter()
         .fold(ask(prefix), |ask, name| ask.env(*name, place.as_ref()))
         .env("LD_LIBRARY_PATH", prefix.join("lib").to_string_lossy());
