@@ -8,6 +8,7 @@ mod doctor;
 pub mod edge;
 mod init;
 mod manual;
+mod pilot;
 mod progress;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
@@ -37,6 +38,7 @@ use crate::{
         sifbench mpi install 4.1.8          an Open MPI for the host side\n  \
         sifbench image build 4.1.8          the image beside it\n  \
         sifbench init my.toml               a campaign of your own, explained\n  \
+        sifbench pilot my.toml              how often and how long to measure, by a few blocks of it\n  \
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
         sifbench report                     tables, and an HTML page of the newest run\n  \
@@ -56,6 +58,8 @@ enum Command {
     Plan(PlanArgs),
     /// Measure a campaign, or go on with a run that was stopped
     Run(RunArgs),
+    /// Fix a campaign's K, visits and blocks by a few blocks of it
+    Pilot(pilot::PilotArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
     /// Compare runs, or cases of a run: figures, ratios, verdicts, and an exit code to gate on
@@ -228,6 +232,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(args) => init::init(&edge, args),
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
+        Command::Pilot(args) => pilot::pilot(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
         Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
