@@ -47,6 +47,16 @@ pub struct Advice {
     pub grounds: Grounds,
 }
 
+impl Advice {
+    /// What the campaign will cost by the pilot's own clock, where [`plan::estimate`] can only suppose.
+    #[must_use]
+    pub fn cost(&self, tuned: &Design) -> plan::Estimate {
+        let supposed = plan::estimate(tuned);
+        let each = self.grounds.launch_s + f64::from(self.rounds.get()) * self.grounds.round_s;
+        plan::Estimate { seconds: supposed.launches.map(|launches| launches as f64 * each), ..supposed }
+    }
+}
+
 /// What a pilot run has shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Grounds {

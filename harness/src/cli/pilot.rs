@@ -90,7 +90,7 @@ pub(super) fn pilot(edge: &Edge, args: &PilotArgs) -> anyhow::Result<ExitCode> {
     fs::write(&file, &tuned)
         .with_context(|| format!("cannot write {}; hint: does its directory exist?", file.display()))?;
     let name = file.display().to_string();
-    let cost = plan::estimate(&commands::resolved(edge, &Campaign::parse(&name, &tuned)?, &Overrides::default())?);
+    let cost = advice.cost(&commands::resolved(edge, &Campaign::parse(&name, &tuned)?, &Overrides::default())?);
     if args.json {
         let value =
             serde_json::json!({ "campaign": file, "pilot": dir, "advice": advice, "estimate": cost.to_string() });
