@@ -11,6 +11,7 @@ pub(crate) mod layout;
 mod model;
 mod notes;
 mod plot;
+mod rules;
 pub mod table;
 pub(crate) mod units;
 pub(crate) mod verdict;
@@ -72,6 +73,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The baseline, the baseline again, then every other case in the design's order.
     pub cases: Vec<CaseReport>,
+    /// What the machine allows without any MPI.
+    pub bounds: Bounds,
     /// Combinations tried for their outcome alone.
     pub probes: Vec<ProbeReport>,
     /// Every attempt that did not complete, in the order made.
@@ -82,6 +85,28 @@ pub struct Report {
     pub files: Vec<FileFact>,
     /// Where settings came from.
     pub origins: BTreeMap<String, String>,
+}
+
+/// What the machine allows without any MPI, over all completed analysed launches.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// The fastest copy within one rank's memory, by size, ns: no message of a node that is copied at all takes less.
+    pub copies: Vec<(Bytes, f64)>,
+    /// Round trips of a flag between the cores of the two measuring ranks; none where they share no memory.
+    pub canary: Option<Canary>,
+}
+
+/// Where the canary's medians lie over all visits, ns. States of a machine that change every latency show here.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Canary {
+    /// 10 % were shorter.
+    pub p10: f64,
+    /// Half were shorter.
+    pub median: f64,
+    /// 90 % were shorter.
+    pub p90: f64,
+    /// Readings: two a visit.
+    pub k: usize,
 }
 
 /// How far the run came.

@@ -114,6 +114,35 @@ fn the_golden_report_is_reproduced_byte_for_byte() {
 }
 
 #[test]
+fn the_rules_say_what_a_run_keeps_and_what_it_breaks() {
+    let answers = |run: &synthetic::Run| {
+        let page = check(&run.report());
+        let table = between(&page, "<caption class=\"unseen\">Twelve rules", "</table>");
+        let rows: Vec<(bool, String)> =
+            table.split("<tr>").skip(2).map(|row| (row.contains("<td>yes"), row.to_owned())).collect();
+        assert_eq!(rows.len(), 12);
+        rows
+    };
+    let mut run = synthetic::quick(20, 1);
+    let kept = answers(&run);
+    assert!(kept.iter().all(|(kept, _)| *kept), "{kept:#?}");
+    assert!(kept[1].1.contains("1 of 108 cells have no figure"), "{}", kept[1].1);
+    assert!(kept[10].1.contains("4 MiB 350 µs"), "{}", kept[10].1);
+    let breaks = |run: &synthetic::Run, number: usize, why: &str| {
+        let (kept, row) = &answers(run)[number - 1];
+        assert!(!kept && row.contains(why), "{number}: {row}");
+    };
+    run.records.iter_mut().for_each(|record| record.observed = Default::default());
+    breaks(&run, 11, "No launch has recorded any");
+    run.records.pop();
+    run.records.retain(|record| record.block < 15);
+    breaks(&run, 2, "stopped before its end");
+    let short = synthetic::quick(3, 1);
+    breaks(&short, 5, "too few launches");
+    breaks(&short, 7, "3 blocks cannot show");
+}
+
+#[test]
 fn every_case_answer_and_probe_is_there() {
     let report = synthetic::two_versions(6, 3).report();
     let page = check(&report);

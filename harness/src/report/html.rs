@@ -38,6 +38,7 @@ pub fn render(report: &Report) -> String {
         appendix::failures(report),
         appendix::probes(report),
         Some(appendix::method(report)),
+        Some(appendix::rules(report)),
         Some(appendix::environment(&page)),
         appendix::commands(report),
     ]

@@ -9,13 +9,13 @@ use crate::{
     id::{AttemptId, CaseId},
     medians::Medians,
     plan,
-    record::{Design, Manifest, Outcome, Purpose, Record, Sample},
+    record::{Design, Manifest, Observed, Outcome, Purpose, Record, Sample},
     stats,
 };
 
 use super::{
-    Blocks, CaseReport, CellReport, CellStatus, Cost, Costs, Failure, Figure, LEVEL, LaunchFigure, Launches,
-    ProbeReport, Rate, Report, Role, SCHEMA, Seen, Time, answer, judge::judge, notes::notes, words,
+    Blocks, Bounds, Canary, CaseReport, CellReport, CellStatus, Cost, Costs, Failure, Figure, LEVEL, LaunchFigure,
+    Launches, ProbeReport, Rate, Report, Role, SCHEMA, Seen, Time, answer, judge::judge, notes::notes, words,
 };
 
 /// The report of a run.
@@ -41,6 +41,7 @@ pub fn model(manifest: &Manifest, design: &Design, records: &[Record], samples: 
         blocks: run.blocks(),
         notes: Vec::new(),
         cases,
+        bounds: run.bounds(),
         probes: design.probes.iter().map(|case| run.probe(case)).collect(),
         failures: run.failures(),
         facts: manifest.facts.clone(),
@@ -81,6 +82,22 @@ impl<'a> Run<'a> {
             complete: plan::next(self.design, self.records, &self.medians).is_none(),
             ended: plan::ended(self.design, self.records, &self.medians),
         }
+    }
+
+    fn bounds(&self) -> Bounds {
+        let analysed = self.records.iter().filter(|r| is_analysed(r.purpose) && r.outcome == Outcome::Completed);
+        let observed: Vec<&Observed> = analysed.map(|record| &record.observed).collect();
+        let mut copies: BTreeMap<Bytes, f64> = BTreeMap::new();
+        for (bytes, ns) in observed.iter().flat_map(|observed| &observed.copies) {
+            copies.entry(*bytes).and_modify(|least| *least = least.min(*ns)).or_insert(*ns);
+        }
+        let visits = observed.iter().flat_map(|observed| &observed.canary);
+        let readings = stats::sorted(&visits.flat_map(|(_, before, after)| [*before, *after]).collect::<Vec<_>>());
+        let canary = || {
+            let [p10, median, p90] = [0.1, 0.5, 0.9].map(|q| stats::quantile_of_sorted(&readings, q));
+            Some(Canary { p10: p10?, median: median?, p90: p90?, k: readings.len() })
+        };
+        Bounds { copies: copies.into_iter().collect(), canary: canary() }
     }
 
     fn cases(&self) -> Vec<CaseReport> {

@@ -147,13 +147,20 @@ fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (R
         hello_ns: Some(hello_ns),
         hello: Some(hello(case, split, init_ns)),
         facts: Some(facts(mode)),
-        observed: Observed::default(),
+        observed: observed(case, state),
         said: if hung { vec![CMA.into()] } else { Vec::new() },
         swept: if hung { vec!["2 processes of ours".into()] } else { Vec::new() },
         samples: SampleRange { offset: 0, bytes: 0, sha256: Sha256::of(b"") },
         outcome,
     };
     (record, samples)
+}
+
+/// A canary around one visit, and copies at 12 bytes a nanosecond.
+fn observed(case: &Case, state: f64) -> Observed {
+    let latency = case.workload.cells.iter().filter(|cell| cell.kernel == Kernel::Latency);
+    let copies = latency.map(|cell| (cell.bytes, 15.0 + cell.bytes.0 as f64 / 12.0)).collect();
+    Observed { canary: vec![(0, 80.0 * state, 81.0 * state)], copies, visits: 1, ..Observed::default() }
 }
 
 const CMA: &str = "WARNING: CMA is not available due to different user namespaces.";
