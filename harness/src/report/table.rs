@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::stats::Side;
 
 use super::{
-    CaseReport, CellStatus, Cost, Figure, Ratio, Report, Role, Verdict,
+    CaseReport, CellStatus, Cost, Costs, Figure, Ratio, Report, Role, Verdict,
     layout::{Cell, Page, Tone, cell, clipped, wrapped},
     units,
     units::Unit,
@@ -147,17 +147,18 @@ impl Table {
     fn launches(&mut self, report: &Report) {
         let Some(baseline) = report.baseline() else { return };
         let names = report.cases.iter().map(|case| case.name.width()).max().unwrap_or(0).clamp(8, NAME) + 1;
-        let row = |name: Cell, rest: [String; 4], tone: Tone| {
-            let cells = rest.into_iter().zip([10, 9, 9, 0]).map(|(text, width)| (cell(text, tone), width));
+        let row = |name: Cell, rest: [String; 5], tone: Tone| {
+            let cells = rest.into_iter().zip([7, 8, 9, 9, 0]).map(|(text, width)| (cell(text, tone), width));
             std::iter::once((name, names)).chain(cells).collect::<Vec<_>>()
         };
         self.page.line(&[]);
-        let heads = ["completed", "launch", "to hello", &format!("beyond {}'s", baseline.mode)];
+        let heads = ["done", "launch", "to hello", "MPI_Init", &format!("beyond {}'s", baseline.mode)];
         self.page.line(&row(cell("launches", Tone::Strong), heads.map(str::to_owned), Tone::Dim));
         for case in &report.cases {
-            let count = format!("{} of {}", case.launches.completed, case.launches.made);
+            let count = format!("{}/{}", case.launches.completed, case.launches.made);
             let median = |cost: &Option<Cost>| cost.as_ref().map_or("-".into(), |cost| units::time(cost.median));
-            let rest = [count, median(&case.costs.wall), median(&case.costs.hello), extra(case)];
+            let Costs { wall, hello, init, .. } = &case.costs;
+            let rest = [count, median(wall), median(hello), median(init), extra(case)];
             self.page.line(&row(cell(clipped(&case.name, NAME), Tone::Plain), rest, Tone::Plain));
         }
     }
