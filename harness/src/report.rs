@@ -22,6 +22,7 @@ use bench_app::{Bytes, Kernel, workload::BufferKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    against::Against,
     case::{Mode, Mpi},
     decision::Decision,
     id::{AttemptId, CaseId, Sha256, SiteId},
@@ -62,6 +63,9 @@ pub struct Report {
     pub margin: Margin,
     /// All that was agreed on before the run.
     pub decision: Decision,
+    /// What cases are compared with.
+    #[serde(default)]
+    pub against: Against,
     /// Launches without which there is no interval at that confidence.
     pub launches_needed: usize,
     /// Comparisons that were decided together, as one family.
@@ -126,6 +130,9 @@ pub struct CaseReport {
     pub host: Option<Mpi>,
     /// The image's MPI, where one takes part.
     pub image: Option<Mpi>,
+    /// What its times are compared with; none for the baseline.
+    #[serde(default)]
+    pub reference: Option<CaseId>,
     /// Number of ranks.
     pub ranks: u32,
     /// Which memory messages lie in.
@@ -351,7 +358,19 @@ impl CaseReport {
     }
 }
 
+/// The case that `case` is compared with, among those of its report.
+pub(crate) fn referred<'r>(cases: &'r [CaseReport], case: &CaseReport) -> Option<&'r CaseReport> {
+    let id = case.reference.as_ref()?;
+    cases.iter().find(|other| other.role != Role::Twin && other.id == *id)
+}
+
 impl Report {
+    /// The case that `case` is compared with; none for the baseline.
+    #[must_use]
+    pub fn reference(&self, case: &CaseReport) -> Option<&CaseReport> {
+        referred(&self.cases, case)
+    }
+
     /// The baseline, where the design has one.
     #[must_use]
     pub fn baseline(&self) -> Option<&CaseReport> {

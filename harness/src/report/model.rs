@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bench_app::{Bytes, Cell, Kernel, event::Late, kernel::Reading};
 
 use crate::{
+    against,
     case::Case,
     id::{AttemptId, CaseId},
     medians::Medians,
@@ -36,6 +37,7 @@ pub fn model(manifest: &Manifest, design: &Design, records: &[Record], samples: 
         level: LEVEL,
         margin,
         decision: design.decision.clone(),
+        against: design.against,
         launches_needed: stats::smallest_sample(LEVEL),
         family,
         blocks: run.blocks(),
@@ -105,6 +107,11 @@ impl<'a> Run<'a> {
             name: format!("{}{suffix}", self.name(case)),
             host: case.stack.host().map(|host| host.mpi.clone()),
             image: case.stack.image().and_then(|image| image.mpi.clone()),
+            reference: match role {
+                Role::Baseline => None,
+                Role::Twin => Some(id.clone()),
+                Role::Compared => against::reference(self.design, case).map(Case::id),
+            },
             ranks: case.ranks,
             buffers: case.workload.buffers,
             answer: String::new(),

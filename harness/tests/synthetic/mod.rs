@@ -8,6 +8,7 @@ use bench_app::{
     workload::{BufferKind, Cell, Order},
 };
 use harness::{
+    against::Against,
     app::Compilation,
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack},
     command::CommandSpec,
@@ -88,6 +89,7 @@ pub(crate) fn design(blocks: u32, seed: u64, cases: Vec<Case>, probes: Vec<Case>
         seed,
         blocks,
         app: Compilation::Shared,
+        against: Against::Baseline,
         cases,
         probes,
         limits,
