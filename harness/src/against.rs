@@ -27,8 +27,10 @@ impl Against {
     }
 }
 
-/// The case that `case` of `design` is compared with; none for the baseline. Where the version's own case is not part of the
-/// design, it is the next best: `native` of that version, then the baseline.
+/// The case that `case` of `design` is compared with; none for the baseline.
+///
+/// Where a version's own case is not part of the design, it is `native` of that version; where that is not either, there is
+/// none, for a ratio to another version's would say nothing about the mismatch or the mode.
 #[must_use]
 pub fn reference<'a>(design: &'a Design, case: &Case) -> Option<&'a Case> {
     let baseline = design.cases.first().filter(|baseline| baseline.id() != case.id())?;
@@ -37,10 +39,11 @@ pub fn reference<'a>(design: &'a Design, case: &Case) -> Option<&'a Case> {
         design.cases.iter().find(|other| parts(&other.stack) == wanted)
     };
     let matched = || find((mode, image, image)).filter(|_| host.is_some() && image.is_some() && host != image);
-    let native = || find((Mode::Native, image.or(host), None)).filter(|_| mode != Mode::Native);
+    let native = || find((Mode::Native, image.or(host), None));
     match design.against {
         Against::Baseline => Some(baseline),
-        Against::OwnVersion => Some(matched().or_else(native).unwrap_or(baseline)),
+        Against::OwnVersion if mode == Mode::Native => Some(baseline),
+        Against::OwnVersion => matched().or_else(native),
     }
 }
 

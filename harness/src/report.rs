@@ -8,6 +8,7 @@ pub(crate) mod fields;
 pub mod html;
 pub(crate) mod judge;
 pub(crate) mod layout;
+pub(crate) mod matrix;
 mod model;
 mod notes;
 mod plot;
@@ -32,6 +33,7 @@ use crate::{
 };
 
 pub use fields::Field;
+pub use matrix::{Crossing, Failed, Matrix, Telling};
 pub use model::model;
 pub use verdict::{Ratio, Verdict};
 
@@ -76,6 +78,9 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The baseline, the baseline again, then every other case in the design's order.
     pub cases: Vec<CaseReport>,
+    /// Hosts crossed with images, a mode at a time; none where a run crosses no versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matrices: Vec<Matrix>,
     /// Combinations tried for their outcome alone.
     pub probes: Vec<ProbeReport>,
     /// Every attempt that did not complete, in the order made.
@@ -369,6 +374,12 @@ impl Report {
     #[must_use]
     pub fn reference(&self, case: &CaseReport) -> Option<&CaseReport> {
         referred(&self.cases, case)
+    }
+
+    /// Whether a case is a cell of a matrix, where it is shown among its like.
+    #[must_use]
+    pub fn is_crossed(&self, case: &CaseReport) -> bool {
+        case.role != Role::Twin && self.matrices.iter().any(|matrix| matrix.mode == case.mode)
     }
 
     /// The baseline, where the design has one.
