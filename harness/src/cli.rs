@@ -8,6 +8,7 @@ mod doctor;
 pub mod edge;
 mod init;
 mod manual;
+mod pilot;
 mod progress;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
@@ -38,6 +39,7 @@ use crate::{
         sifbench mpi install 4.1.8          an Open MPI for the host side\n  \
         sifbench image build 4.1.8          the image beside it\n  \
         sifbench init my.toml               a campaign of your own, explained\n  \
+        sifbench pilot my.toml              how often and how long to measure, by a few blocks of it\n  \
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
         sifbench matrix                     every host's Open MPI with every image's\n  \
@@ -60,6 +62,8 @@ enum Command {
     Run(RunArgs),
     /// Cross Open MPIs of the host with images: what works, and what a mismatch costs
     Matrix(MatrixArgs),
+    /// Fix a campaign's K, visits and blocks by a few blocks of it
+    Pilot(pilot::PilotArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
     /// Compare runs, or cases of a run: figures, ratios, verdicts, and an exit code to gate on
@@ -92,11 +96,11 @@ pub struct CampaignArgs {
     pub campaign: String,
     /// What overrides it.
     #[command(flatten)]
-    own: Own,
+    pub own: Own,
 }
 
 /// What overrides a campaign.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Own {
     /// Modes instead of the campaign's
     #[arg(long, value_delimiter = ',', value_name = "MODE,..", value_parser = clap::value_parser!(Mode))]
@@ -109,10 +113,10 @@ pub struct Own {
     images: Vec<MpiVersion>,
     /// Ranks of every launch
     #[arg(long)]
-    ranks: Option<NonZeroU32>,
+    pub ranks: Option<NonZeroU32>,
     /// Analysed blocks, or the most of them where the campaign stops on precision
     #[arg(long)]
-    blocks: Option<u32>,
+    pub blocks: Option<u32>,
     /// Seed of every random order
     #[arg(long)]
     seed: Option<u64>,
@@ -154,7 +158,7 @@ pub struct RunArgs {
 }
 
 /// `sifbench matrix`: the same for the campaign of that name.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Cross Open MPIs of the host with images: what works, and what a mismatch costs\n\n\
         Every cell is tried once, and once more alone where it fails; the blocks that follow measure what works. How long \
@@ -181,7 +185,7 @@ impl From<MatrixArgs> for RunArgs {
 }
 
 /// Where and how a campaign is run.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Running {
     /// Go on with this run, with the campaign it was started with
     #[arg(
@@ -286,22 +290,23 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return edge::fail(&error.into()),
     };
     let edge = edge::Edge::of_process(room);
-    let result = match cli.command {
-        Command::Init(args) => init::init(&edge, &args),
-        Command::Plan(args) => commands::plan(&edge, &args),
-        Command::Run(args) => commands::run(&edge, &args),
-        Command::Matrix(args) => commands::run(&edge, &args.into()),
-        Command::Report(args) => commands::report(&edge, &args),
-        Command::Compare(args) => compare::compare(&edge, &args),
-        Command::Aa(args) => aa::aa(&edge, &args),
-        Command::Doctor(args) => doctor::doctor(&edge, &args),
-        Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, &versions),
-        Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, json),
-        Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, &args),
-        Command::Image { command: ImageCommand::Check(args) } => check::check(&edge, &args),
-        Command::Image { command: ImageCommand::List { json } } => commands::image_list(&edge, json),
-        Command::Completions(args) => manual::completions(&edge, &args, Cli::command()),
-        Command::Man(args) => manual::man(&edge, &args, Cli::command()),
+    let result = match &cli.command {
+        Command::Init(args) => init::init(&edge, args),
+        Command::Plan(args) => commands::plan(&edge, args),
+        Command::Run(args) => commands::run(&edge, args),
+        Command::Matrix(args) => commands::run(&edge, &args.clone().into()),
+        Command::Pilot(args) => pilot::pilot(&edge, args),
+        Command::Report(args) => commands::report(&edge, args),
+        Command::Compare(args) => compare::compare(&edge, args),
+        Command::Aa(args) => aa::aa(&edge, args),
+        Command::Doctor(args) => doctor::doctor(&edge, args),
+        Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
+        Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),
+        Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),
+        Command::Image { command: ImageCommand::Check(args) } => check::check(&edge, args),
+        Command::Image { command: ImageCommand::List { json } } => commands::image_list(&edge, *json),
+        Command::Completions(args) => manual::completions(&edge, args, Cli::command()),
+        Command::Man(args) => manual::man(&edge, args, Cli::command()),
     };
     result.unwrap_or_else(|error| edge::fail(&error))
 }

@@ -17,6 +17,7 @@ pub mod id;
 pub mod image;
 pub mod medians;
 pub mod mpi;
+pub mod pilot;
 pub mod plan;
 pub mod process;
 pub mod record;

@@ -20,7 +20,7 @@ use crate::{
         progress::Progress,
     },
     compose::{self, Commands},
-    config::{self, Campaign, Parts},
+    config::{self, Campaign, Overrides, Parts},
     id::{MpiVersion, Sha256, SiteId},
     image::{self, Bootstrap, Builder},
     medians::Medians,
@@ -50,12 +50,17 @@ impl Parts for Cached<'_> {
 fn design(edge: &Edge, args: &CampaignArgs) -> anyhow::Result<(Campaign, Design)> {
     let (origin, text) = config::text_of(&args.campaign, |path| fs::read_to_string(path))?;
     let campaign = Campaign::with(&origin, &text, &args.overrides())?;
+    let design = resolved(edge, &campaign, &args.overrides())?;
+    Ok((campaign, design))
+}
+
+/// What a campaign means on this machine.
+pub(super) fn resolved(edge: &Edge, campaign: &Campaign, overrides: &Overrides) -> anyhow::Result<Design> {
     let (cache, catalogue) = (edge.cache(), edge.catalogue()?);
     for version in campaign.loaded_versions() {
         app::compilable(&catalogue, campaign.app.headers(&version))?;
     }
-    let design = campaign.design(&args.overrides(), &Cached(&cache, &catalogue));
-    Ok((campaign, design))
+    Ok(campaign.design(overrides, &Cached(&cache, &catalogue)))
 }
 
 /// One planned launch, for `plan --json`.
@@ -151,6 +156,13 @@ fn missing(design: &Design) -> Vec<(PathBuf, String)> {
 
 /// `sifbench run`.
 pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let Some(dir) = measure(edge, args)? else { return Ok(ExitCode::from(130)) };
+    finished(edge, &dir, args.running.json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a run and closes it; its directory, or none where the user stopped it.
+pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
     if let Some(scheduler) = site::login_node(edge.env(), |program| edge.on_path(program).is_some())
         && !args.running.here
     {
@@ -193,11 +205,10 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
     if finish == Finish::Interrupted {
         drop(store);
         edge.say(&format!("stopped; go on with: sifbench run --resume {}", run.dir.display()));
-        return Ok(ExitCode::from(130));
+        return Ok(None);
     }
     store.close()?;
-    finished(edge, &run.dir, args.running.json)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Some(run.dir))
 }
 
 fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
