@@ -191,7 +191,8 @@ impl Table {
 
     fn launches(&mut self, report: &Report) {
         let Some(baseline) = report.baseline() else { return };
-        let names = report.cases.iter().map(|case| case.name.width()).max().unwrap_or(0).clamp(8, NAME) + 1;
+        let alone = || report.cases.iter().filter(|case| !report.is_crossed(case));
+        let names = alone().map(|case| case.name.width()).max().unwrap_or(0).clamp(8, NAME) + 1;
         let row = |name: Cell, rest: [String; 4], tone: Tone| {
             let cells = rest.into_iter().zip([10, 9, 9, 0]).map(|(text, width)| (cell(text, tone), width));
             std::iter::once((name, names)).chain(cells).collect::<Vec<_>>()
@@ -199,7 +200,7 @@ impl Table {
         self.page.line(&[]);
         let heads = ["completed", "launch", "to hello", &format!("beyond {}'s", baseline.mode)];
         self.page.line(&row(cell("launches", Tone::Strong), heads.map(str::to_owned), Tone::Dim));
-        for case in &report.cases {
+        for case in alone() {
             let count = format!("{} of {}", case.launches.completed, case.launches.made);
             let median = |cost: &Option<Cost>| cost.as_ref().map_or("-".into(), |cost| units::time(cost.median));
             let rest = [count, median(&case.costs.wall), median(&case.costs.hello), extra(case)];
@@ -249,7 +250,9 @@ fn crossed(crossing: &Option<Crossing>) -> [Cell; 2] {
         Some(Verdict::Slower) => Tone::Slower,
         Some(Verdict::Faster) => Tone::Faster,
         None if crossing.is_broken() => Tone::Failed,
-        _ => Tone::Plain,
+        Some(Verdict::Equivalent | Verdict::BelowMargin | Verdict::Undecided | Verdict::NotComparable) | None => {
+            Tone::Plain
+        }
     };
     let below = if crossing.failed.is_some() { Tone::Failed } else { Tone::Dim };
     let [upper, lower] = crossing.words();
