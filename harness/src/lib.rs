@@ -1,6 +1,7 @@
 //! The harness: everything behind the binary `sifbench`. ARCHITECTURE.md is the map.
 
 pub mod aa;
+pub mod against;
 pub mod app;
 pub mod cache;
 pub mod case;

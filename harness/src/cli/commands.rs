@@ -49,7 +49,7 @@ impl Parts for Cached<'_> {
 
 fn design(edge: &Edge, args: &CampaignArgs) -> anyhow::Result<(Campaign, Design)> {
     let (origin, text) = config::text_of(&args.campaign, |path| fs::read_to_string(path))?;
-    let campaign = Campaign::parse(&origin, &text)?;
+    let campaign = Campaign::with(&origin, &text, &args.overrides())?;
     let design = resolved(edge, &campaign, &args.overrides())?;
     Ok((campaign, design))
 }
@@ -157,14 +157,14 @@ fn missing(design: &Design) -> Vec<(PathBuf, String)> {
 /// `sifbench run`.
 pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
     let Some(dir) = measure(edge, args)? else { return Ok(ExitCode::from(130)) };
-    finished(edge, &dir, args.json)?;
+    finished(edge, &dir, args.running.json)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Makes a run and closes it; its directory, or none where the user stopped it.
 pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
     if let Some(scheduler) = site::login_node(edge.env(), |program| edge.on_path(program).is_some())
-        && !args.here
+        && !args.running.here
     {
         let reason = format!(
             "this looks like a login node of {scheduler}: figures from here would disturb others and mean nothing"
@@ -177,7 +177,7 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
     if !stale.nothing() {
         edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
     }
-    let (mut store, run) = match &args.resume {
+    let (mut store, run) = match &args.running.resume {
         Some(dir) => Store::resume(dir).with_context(|| {
             format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
         })?,
@@ -235,7 +235,7 @@ fn start(edge: &Edge, args: &RunArgs) -> anyhow::Result<(Store, store::Run)> {
     if let Some((file, remedy)) = missing(&design).first() {
         anyhow::bail!("{} is not there; hint: {remedy} it", file.display());
     }
-    let named = args.site.clone().map(|site| (site, "flag"));
+    let named = args.running.site.clone().map(|site| (site, "flag"));
     let (site, site_origin) = match (named, edge.var("SIFBENCH_SITE")) {
         (Some(named), _) => named,
         (None, Some(site)) => (site.parse::<SiteId>().context("SIFBENCH_SITE")?, "environment"),
@@ -253,7 +253,7 @@ fn start(edge: &Edge, args: &RunArgs) -> anyhow::Result<(Store, store::Run)> {
         files: files(&design)?,
         origins,
     };
-    let root = edge.results(args.results.as_deref());
+    let root = edge.results(args.running.results.as_deref());
     let store = Store::create(&root, &manifest, &design)?;
     let dir = store.dir().to_owned();
     Ok((store, store::load(&dir)?))

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{CampaignArgs, RunArgs, commands, edge::Edge};
+use super::{CampaignArgs, Own, RunArgs, Running, commands, edge::Edge};
 use crate::{
     config::{self, Campaign, Overrides},
     id::SiteId,
@@ -53,10 +53,10 @@ pub(super) struct PilotArgs {
 
 impl PilotArgs {
     fn run(&self) -> RunArgs {
-        let campaign =
-            CampaignArgs { campaign: self.campaign.clone(), ranks: None, blocks: Some(self.blocks), seed: None };
+        let own = Own { blocks: Some(self.blocks), ..Own::default() };
+        let campaign = CampaignArgs { campaign: self.campaign.clone(), own };
         let (site, results) = (self.site.clone(), self.results.clone());
-        RunArgs { campaign, resume: None, site, results, here: self.here, json: false }
+        RunArgs { campaign, running: Running { resume: None, site, results, here: self.here, json: false } }
     }
 }
 
