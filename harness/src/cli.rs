@@ -8,6 +8,7 @@ mod doctor;
 pub mod edge;
 mod init;
 mod manual;
+mod nodes;
 mod progress;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
@@ -16,6 +17,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     app::Compilation,
+    case::Placement,
     config::Overrides,
     id::{MpiVersion, SiteId},
     image::Bootstrap,
@@ -89,6 +91,9 @@ pub struct CampaignArgs {
     /// Ranks of every launch
     #[arg(long)]
     ranks: Option<NonZeroU32>,
+    /// How ranks are spread over nodes: same-node, one-a-node, or a number such as 4-a-node
+    #[arg(long)]
+    placement: Option<Placement>,
     /// Analysed blocks, or the most of them where the campaign stops on precision
     #[arg(long)]
     blocks: Option<u32>,
@@ -101,7 +106,7 @@ impl CampaignArgs {
     /// The values given as flags.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
-        Overrides { ranks: self.ranks, blocks: self.blocks, seed: self.seed }
+        Overrides { ranks: self.ranks, placement: self.placement, blocks: self.blocks, seed: self.seed }
     }
 }
 
@@ -112,6 +117,9 @@ pub struct PlanArgs {
     /// What to plan.
     #[command(flatten)]
     pub campaign: CampaignArgs,
+    /// Where it would run.
+    #[command(flatten)]
+    pub nodes: nodes::NodeArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -126,7 +134,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub campaign: CampaignArgs,
     /// Go on with this run, with the campaign it was started with
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["campaign", "ranks", "blocks", "seed", "site"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["campaign", "ranks", "placement", "blocks", "seed", "site"])]
     pub resume: Option<PathBuf>,
     /// Name of this machine or cluster in the results [env: SIFBENCH_SITE] [default: the host name]
     #[arg(long)]
@@ -134,6 +142,9 @@ pub struct RunArgs {
     /// Where results are kept [env: SIFBENCH_RESULTS] [default: results]
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
+    /// Where to run.
+    #[command(flatten)]
+    pub nodes: nodes::NodeArgs,
     /// Run here although this looks like a login node
     #[arg(long)]
     pub here: bool,

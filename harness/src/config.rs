@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::{
     app::{Compilation, Headers},
-    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack, Within},
+    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack, Within},
     decision::Decision,
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
@@ -68,6 +68,9 @@ pub struct Campaign {
     pub app: Compilation,
     /// Ranks of every launch.
     pub ranks: NonZeroU32,
+    /// How they are spread over nodes.
+    #[serde(default)]
+    placement: Placement,
     /// Analysed blocks.
     pub blocks: u32,
     /// Seed of every order.
@@ -110,6 +113,8 @@ fn words<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(deserializer:
 pub struct Overrides {
     /// Ranks.
     pub ranks: Option<NonZeroU32>,
+    /// How they are spread over nodes.
+    pub placement: Option<Placement>,
     /// Blocks.
     pub blocks: Option<u32>,
     /// Seed.
@@ -191,6 +196,7 @@ impl Campaign {
     pub fn design(&self, overrides: &Overrides, parts: &impl Parts) -> Design {
         let seed = overrides.seed.unwrap_or(self.seed);
         let ranks = overrides.ranks.unwrap_or(self.ranks).get();
+        let placement = overrides.placement.unwrap_or(self.placement);
         let workload = Workload {
             cells: self.workload.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
             rounds: self.workload.rounds,
@@ -203,6 +209,7 @@ impl Campaign {
             stack: self.stack(mode, host, image, parts),
             workload: workload.clone(),
             ranks,
+            placement,
             settings: self.settings.clone(),
         };
         let of_version = |version| self.modes.iter().map(move |mode| (*mode, version));
@@ -282,6 +289,7 @@ pub fn origins(campaign: &str, overrides: &Overrides) -> BTreeMap<String, String
     let origin = |set: bool| if set { "flag".to_owned() } else { campaign.to_owned() };
     [
         ("ranks", overrides.ranks.is_some()),
+        ("placement", overrides.placement.is_some()),
         ("blocks", overrides.blocks.is_some()),
         ("seed", overrides.seed.is_some()),
         ("app", false),
@@ -380,7 +388,7 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_campaign() {
-        let overrides = Overrides { ranks: NonZeroU32::new(4), blocks: Some(9), seed: None };
+        let overrides = Overrides { ranks: NonZeroU32::new(4), blocks: Some(9), ..Overrides::default() };
         let design = Campaign::parse("quick", QUICK).unwrap().design(&overrides, &Fixed);
         assert_eq!((design.cases[0].ranks, design.blocks, design.seed), (4, 9, 1));
         let origins = origins("campaign quick", &overrides);

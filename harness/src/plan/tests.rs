@@ -7,7 +7,7 @@ use bench_app::{Bytes, Kernel, event::Begin, workload::BufferKind};
 use super::*;
 use crate::{
     app::Compilation,
-    case::{HostMpi, Implementation, Mpi, Settings, Stack},
+    case::{HostMpi, Implementation, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
     decision::Decision,
     id::{AttemptId, Sha256},
@@ -32,6 +32,7 @@ fn case(version: &str) -> Case {
             buffers: BufferKind::Hot,
         },
         ranks: 2,
+        placement: Placement::default(),
         settings: Settings::default(),
     }
 }
