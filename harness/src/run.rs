@@ -1,24 +1,25 @@
 //! Makes the launches of a run, one after the other, and commits each before the next.
 
+mod instance;
 pub mod watch;
 
 use std::time::{Duration, Instant};
 
 use crate::{
-    compose::{self, Commands, InstanceCommands, apptainer::Runtime},
+    command::CommandSpec,
+    compose::{self, Commands, Ground, apptainer::Runtime},
     id::AttemptId,
     medians::Medians,
     plan::{self, Step},
     process::{Attempt, Captured, Deadlines, Env, Launch, ProcessError, Room, Swept},
     record::{Design, Limits, Outcome, Record, Sample, SampleRange},
+    site::nodes::Nodes,
     store::{Store, StoreError},
 };
 use watch::Watch;
 
 /// From the deadline to SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
-/// For each command of an instance's life.
-const INSTANCE: Duration = Duration::from_secs(30);
 
 /// The harness itself failed: nothing that a launch does is an error.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,21 @@ pub trait Listener {
     fn ended(&mut self, step: &Step<'_>, record: &Record);
 }
 
+/// What launches see of the environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Envs<'a> {
+    /// Most of them: nothing of a scheduler.
+    pub plain: &'a Env,
+    /// Those whose launcher takes part in a job.
+    pub scheduled: &'a Env,
+}
+
+impl<'a> Envs<'a> {
+    fn of(self, commands: &Commands) -> &'a Env {
+        if commands.scheduled { self.scheduled } else { self.plain }
+    }
+}
+
 /// What a run needs besides its design.
 #[derive(Debug)]
 pub struct Runner<'a> {
@@ -64,8 +80,10 @@ pub struct Runner<'a> {
     pub design: &'a Design,
     /// The container runtime.
     pub runtime: &'a Runtime,
+    /// The nodes there are.
+    pub nodes: &'a Nodes,
     /// What launches see of the environment.
-    pub env: &'a Env,
+    pub env: Envs<'a>,
     /// Where they are started.
     pub room: &'a Room,
     /// Reads the wall clock, RFC 3339.
@@ -97,19 +115,25 @@ impl Runner<'_> {
     fn attempt(&self, id: AttemptId, step: &Step<'_>, store: &Store) -> Result<(Record, Vec<Sample>), RunError> {
         let launch = &step.launch;
         let workload = plan::workload(launch, step.cells.clone(), self.design.seed);
-        let commands = compose::compose(launch.case, &workload, self.runtime, &format!("sifbench-{id}"));
+        let ground = Ground { runtime: self.runtime, nodes: self.nodes, instance: &format!("sifbench-{id}") };
+        let composed = compose::compose(launch.case, &workload, &ground);
         let started = (self.now)();
         let mut watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
-        let mut attempt = self.room.attempt(&id.to_string())?;
-        let made = self.launch(&mut attempt, &commands, store, &mut watch)?;
-        let swept = words(&attempt.close());
+        let (made, command, swept) = match composed {
+            Ok(commands) => {
+                let mut attempt = self.room.attempt(&id.to_string())?;
+                let made = self.launch(&mut attempt, &commands, store, &mut watch)?;
+                (made, commands.launch, words(&attempt.close()))
+            }
+            Err(reason) => (Made::nothing(Outcome::Unsupported { reason }), CommandSpec::new(""), Vec::new()),
+        };
         let record = Record {
             attempt: id,
             case: launch.case.id(),
             purpose: launch.purpose,
             block: launch.block,
             slot: launch.slot,
-            command: commands.launch,
+            command,
             cells: workload.cells,
             started,
             wall_ns: nanos(made.wall),
@@ -133,15 +157,15 @@ impl Runner<'_> {
         store: &Store,
         watch: &mut Watch,
     ) -> Result<Made, RunError> {
-        let started = clock();
+        let (started, env) = (clock(), self.env.of(commands));
         if let Some(instance) = &commands.instance
-            && let Some(outcome) = self.start(attempt, instance)?
+            && let Some(outcome) = instance::start(attempt, instance, env)?
         {
             return Ok(Made { wall: started.elapsed(), hello: None, outcome });
         }
         let launch = Launch {
             command: &commands.launch,
-            env: self.env,
+            env,
             deadlines: deadlines(&self.design.limits),
             log: Some(store.log_path(watch.attempt)),
         };
@@ -158,25 +182,9 @@ impl Runner<'_> {
             Err(error) => Made { wall: begun.elapsed(), hello, outcome: not_started(error)? },
         };
         if let Some(instance) = &commands.instance {
-            // Whatever stop says, closing the attempt ends what is left of the instance.
-            drop(attempt.capture(&instance.stop, self.env, INSTANCE));
+            instance::stop(attempt, instance, env);
         }
         Ok(made)
-    }
-
-    /// Starts an instance and proves that it lives; else why not.
-    fn start(&self, attempt: &mut Attempt<'_>, instance: &InstanceCommands) -> Result<Option<Outcome>, RunError> {
-        for (what, command) in [("start", &instance.start), ("probe", &instance.probe)] {
-            match attempt.capture(command, self.env, INSTANCE) {
-                Ok(captured) if captured.exit.success() => {}
-                Ok(captured) => {
-                    let reason = format!("instance {what} failed: {}", last_line(&captured));
-                    return Ok(Some(Outcome::NotStarted { reason }));
-                }
-                Err(error) => return not_started(error).map(Some),
-            }
-        }
-        Ok(None)
     }
 }
 
@@ -184,6 +192,13 @@ struct Made {
     wall: Duration,
     hello: Option<Duration>,
     outcome: Outcome,
+}
+
+impl Made {
+    /// No launch at all.
+    fn nothing(outcome: Outcome) -> Self {
+        Self { wall: Duration::ZERO, hello: None, outcome }
+    }
 }
 
 /// A program that is not there or hangs before the launch is a result; anything else is the harness's own failure.

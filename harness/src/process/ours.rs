@@ -152,9 +152,9 @@ impl Ours {
         self.collect(self.known.iter());
     }
 
-    /// The same while `leader` is watched, whose status somebody still wants to read.
-    pub(super) fn reap_all_but(&self, leader: Identity) {
-        self.collect(self.known.iter().filter(|id| **id != leader));
+    /// The same while `spare` are watched, whose status somebody still wants to read.
+    pub(super) fn reap_all_but(&self, spare: &[Identity]) {
+        self.collect(self.known.iter().filter(|id| !spare.contains(id)));
     }
 
     fn collect<'a>(&self, candidates: impl Iterator<Item = &'a Identity>) {
