@@ -1,8 +1,17 @@
-//! Where we are: login node or not, and the facts of this machine.
+//! Where we are: login node or not, the nodes that belong to us, and the facts of this machine.
 
+pub mod allocation;
 pub mod facts;
+mod hostfile;
+pub mod hostlist;
+mod local;
+mod oar;
+mod pbs;
+mod slurm;
 
 use std::collections::BTreeMap;
+
+pub use allocation::{Allocation, AllocationError, Node, Scheduler};
 
 /// A scheduler whose commands are here while no job of it is: a login node, where nothing must be measured.
 ///

@@ -20,7 +20,7 @@ use crate::{
         progress::Progress,
     },
     compose::{self, Commands},
-    config::{self, Campaign, Parts},
+    config::{self, Campaign, Overrides, Parts},
     id::{MpiVersion, Sha256, SiteId},
     image::{self, Bootstrap, Builder},
     medians::Medians,
@@ -49,13 +49,18 @@ impl Parts for Cached<'_> {
 
 fn design(edge: &Edge, args: &CampaignArgs) -> anyhow::Result<(Campaign, Design)> {
     let (origin, text) = config::text_of(&args.campaign, |path| fs::read_to_string(path))?;
-    let campaign = Campaign::parse(&origin, &text)?;
+    let campaign = Campaign::with(&origin, &text, &args.overrides())?;
+    let design = resolved(edge, &campaign, &args.overrides())?;
+    Ok((campaign, design))
+}
+
+/// What a campaign means on this machine.
+pub(super) fn resolved(edge: &Edge, campaign: &Campaign, overrides: &Overrides) -> anyhow::Result<Design> {
     let (cache, catalogue) = (edge.cache(), edge.catalogue()?);
     for version in campaign.loaded_versions() {
         app::compilable(&catalogue, campaign.app.headers(&version))?;
     }
-    let design = campaign.design(&args.overrides(), &Cached(&cache, &catalogue));
-    Ok((campaign, design))
+    Ok(campaign.design(overrides, &Cached(&cache, &catalogue)))
 }
 
 /// One planned launch, for `plan --json`.
@@ -151,8 +156,15 @@ fn missing(design: &Design) -> Vec<(PathBuf, String)> {
 
 /// `sifbench run`.
 pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let Some(dir) = measure(edge, args)? else { return Ok(ExitCode::from(130)) };
+    finished(edge, &dir, args.running.json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a run and closes it; its directory, or none where the user stopped it.
+pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
     if let Some(scheduler) = site::login_node(edge.env(), |program| edge.on_path(program).is_some())
-        && !args.here
+        && !args.running.here
     {
         let reason = format!(
             "this looks like a login node of {scheduler}: figures from here would disturb others and mean nothing"
@@ -165,7 +177,7 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
     if !stale.nothing() {
         edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
     }
-    let (mut store, run) = match &args.resume {
+    let (mut store, run) = match &args.running.resume {
         Some(dir) => Store::resume(dir).with_context(|| {
             format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
         })?,
@@ -193,11 +205,10 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
     if finish == Finish::Interrupted {
         drop(store);
         edge.say(&format!("stopped; go on with: sifbench run --resume {}", run.dir.display()));
-        return Ok(ExitCode::from(130));
+        return Ok(None);
     }
     store.close()?;
-    finished(edge, &run.dir, args.json)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Some(run.dir))
 }
 
 fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
@@ -224,7 +235,7 @@ fn start(edge: &Edge, args: &RunArgs) -> anyhow::Result<(Store, store::Run)> {
     if let Some((file, remedy)) = missing(&design).first() {
         anyhow::bail!("{} is not there; hint: {remedy} it", file.display());
     }
-    let named = args.site.clone().map(|site| (site, "flag"));
+    let named = args.running.site.clone().map(|site| (site, "flag"));
     let (site, site_origin) = match (named, edge.var("SIFBENCH_SITE")) {
         (Some(named), _) => named,
         (None, Some(site)) => (site.parse::<SiteId>().context("SIFBENCH_SITE")?, "environment"),
@@ -242,7 +253,7 @@ fn start(edge: &Edge, args: &RunArgs) -> anyhow::Result<(Store, store::Run)> {
         files: files(&design)?,
         origins,
     };
-    let root = edge.results(args.results.as_deref());
+    let root = edge.results(args.running.results.as_deref());
     let store = Store::create(&root, &manifest, &design)?;
     let dir = store.dir().to_owned();
     Ok((store, store::load(&dir)?))
