@@ -6,6 +6,8 @@ network=10.77.0
 configure_machine() {
     local ssh=$state/etc/ssh i
     mkdir -p "$ssh"
+    # What appears elsewhere: a line each, with what and where; NODE stands for the node's name.
+    echo "$state/NODE/log /var/log" >"$state/binds"
     {
         echo "127.0.0.1 localhost"
         for ((i = 1; i <= count; i++)); do echo "$network.$i n$i"; done
@@ -27,7 +29,7 @@ configure_machine() {
 		MaxStartups 100
 	END
     cat >"$ssh/ssh_config" <<-END
-		Host n*
+		Match localuser $user host n*
 		IdentityFile /etc/ssh/user_key
 		GlobalKnownHostsFile /etc/ssh/known_hosts
 		UserKnownHostsFile /dev/null

@@ -43,7 +43,7 @@ configure_slurm() {
     mkdir "$state/libpmix"
     cp -a "$libpmix/." "$state/libpmix"
     ln -sf libpmix.so.2 "$state/libpmix/libpmix.so"
-    echo "$libpmix" >"$state/libpmix.place"
+    echo "$state/libpmix $libpmix" >>"$state/binds"
 }
 
 start_slurm() {

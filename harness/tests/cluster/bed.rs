@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::{
@@ -79,13 +80,15 @@ impl Bed {
         dir
     }
 
-    /// What a job of Slurm writes, on two nodes with a task each. (`sbatch --wait` looks every ten seconds.)
-    pub(crate) fn batch(&self, commands: &str) -> String {
+    /// What a job on two nodes writes, with a task each. `submit` is the scheduler's command, in which OUT is where to write.
+    pub(crate) fn batch(&self, submit: &[&str], commands: &str) -> String {
         let dir = self.directory();
         let (script, out) = (dir.path().join("job"), dir.path().join("out"));
         fs::write(&script, format!("#!/bin/sh\n{commands}\necho exit $?\n")).unwrap();
-        let output = format!("--output={}", out.display());
-        self.says("n1", &["sbatch", "-N2", "--ntasks-per-node=1", &output, script.to_str().unwrap()]);
+        fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+        let mut submit: Vec<_> = submit.iter().map(|arg| arg.replace("OUT", out.to_str().unwrap())).collect();
+        submit.push(script.to_str().unwrap().to_owned());
+        self.says("n1", &submit);
         let mut said = String::new();
         wait_for("the job", || {
             said = fs::read_to_string(&out).unwrap_or_default();

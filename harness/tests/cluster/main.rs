@@ -13,6 +13,7 @@ mod wire;
 #[path = "."]
 mod cluster {
     mod nodes;
+    mod oar;
     mod slurm;
     mod ssh;
 }

@@ -5,14 +5,17 @@ use crate::{
     wire,
 };
 
+/// (`sbatch --wait` would look every ten seconds.)
+const SBATCH: [&str; 4] = ["sbatch", "-N2", "--ntasks-per-node=1", "--output=OUT"];
+
 fn check(proctrack: &str) {
     let _machine = machine();
     let bed = Bed::up(&["--rate", wire::RATE, "slurm", proctrack]);
     let installed = Installed::of(&bed);
     for version in ["4.1.8", "5.0.11"] {
-        let job = bed.batch(&installed.mpirun(version, &[], &wire::ARGS).join(" "));
+        let job = bed.batch(&SBATCH, &installed.mpirun(version, &[], &wire::ARGS).join(" "));
         wire::assert_measured(&format!("mpirun {version} in a job ({proctrack})"), &job);
-        let job = bed.batch(&format!("srun --mpi=pmix {}", installed.task(version, &wire::ARGS).join(" ")));
+        let job = bed.batch(&SBATCH, &format!("srun --mpi=pmix {}", installed.task(version, &wire::ARGS).join(" ")));
         wire::assert_measured(&format!("srun with {version} ({proctrack})"), &job);
     }
     bed.down();
