@@ -251,6 +251,44 @@ fn where_one_rank_dies_no_other_is_left_spinning() {
     assert_eq!(alive(), Vec::<String>::new());
 }
 
+/// `fault.c`, compiled: a library that makes MPI calls fail.
+fn faults(directory: &Path) -> String {
+    let library = directory.join("fault.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fault.c");
+    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-O1", source, "-ldl", "-o"]).arg(&library).status();
+    assert!(compiled.unwrap().success());
+    library.to_str().unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "needs mpirun and bench-app (scripts/test), and a C compiler"]
+fn an_mpi_call_that_fails_is_named_with_its_class_and_ends_all_ranks() {
+    let directory = tempfile::tempdir().unwrap();
+    let faults = faults(directory.path());
+    let preload = format!("LD_PRELOAD={faults}");
+    // Codes are Open MPI's. The rank that does not fail waits for a message of the other one.
+    let check = |fault: &str, cell: &str, expected: &str| {
+        let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+        let args = ["--size", cell, "--rounds", "3", "--visit-ms", "5"];
+        let mut command = mpirun(2, &["-x", &preload, "-x", "FAULT"], &args);
+        let begun = Instant::now();
+        let launch = ended(command.env("FAULT", fault));
+        let Failed { rank, message } = launch.failed(exit::FAILED);
+        let words: Vec<_> = fault.split(' ').collect();
+        assert_eq!(rank.to_string(), words[1], "{fault}: {message}");
+        assert!(message.starts_with(words[0]) && message.ends_with(expected), "{fault}: {message}");
+        assert!(!launch.events.iter().any(|event| matches!(event, Event::Done(_))), "{fault}");
+        assert!(begun.elapsed() < PATIENCE / 4, "{fault}: {:?}", begun.elapsed());
+        assert_eq!(alive(), Vec::<String>::new(), "{fault}");
+    };
+    check("MPI_Send 0 500 16", "latency@8:50", "MPI_ERR_OTHER: known error not in list (inside the library)");
+    check("MPI_Send 1 501 16", "latency@8:50", "MPI_ERR_OTHER: known error not in list (inside the library)");
+    check("MPI_Recv 1 400 15", "latency@1Ki:50", "MPI_ERR_TRUNCATE: message truncated (message cut)");
+    check("MPI_Recv 0 40 5", "latency@1Ki:50", "MPI_ERR_COMM: invalid communicator (argument)");
+    check("MPI_Waitall 1 7 6", "bandwidth@1Ki:5", "MPI_ERR_RANK: invalid rank (peer lost)");
+    check("MPI_Allreduce 1 100 39", "allreduce@1Ki:5", "MPI_ERR_NO_MEM: out of memory (out of resources)");
+}
+
 /// Two launches that take turns at a gate in `directory`, and the test as their harness.
 struct Duet {
     gate: Gate,

@@ -13,6 +13,7 @@ use bench_app::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    against::Against,
     app::Compilation,
     case::Case,
     command::CommandSpec,
@@ -69,6 +70,9 @@ pub struct Design {
     /// How often bench-app was compiled. Only what is not usual is written.
     #[serde(default, skip_serializing_if = "Compilation::is_shared")]
     pub app: Compilation,
+    /// What cases are compared with. Only what is not usual is written.
+    #[serde(default, skip_serializing_if = "Against::is_baseline")]
+    pub against: Against,
     /// Cases of every block. The first is the baseline, which is launched twice a block.
     pub cases: Vec<Case>,
     /// Cases tried once for their outcome, outside the blocks.

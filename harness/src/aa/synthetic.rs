@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
+    against::Against,
     app::Compilation,
     case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
@@ -234,6 +235,7 @@ fn design(setup: &Setup, trial: u64) -> Design {
         seed: setup.seed.wrapping_add(trial),
         blocks: setup.blocks,
         app: Compilation::Shared,
+        against: Against::Baseline,
         cases: stacks.map(case).to_vec(),
         probes: Vec::new(),
         limits: Limits::default(),

@@ -21,7 +21,7 @@ use crate::{
         progress::Progress,
     },
     compose::{self, Commands, Ground, InstanceCommands},
-    config::{self, Campaign, Parts},
+    config::{self, Campaign, Overrides, Parts},
     id::{MpiVersion, Sha256, SiteId},
     image::{self, Bootstrap, Builder},
     medians::Medians,
@@ -50,20 +50,26 @@ impl Parts for Cached<'_> {
 
 fn design(edge: &Edge, args: &CampaignArgs) -> anyhow::Result<(Campaign, Design)> {
     let (origin, text) = config::text_of(&args.campaign, |path| fs::read_to_string(path))?;
-    let campaign = Campaign::parse(&origin, &text)?;
+    let campaign = Campaign::with(&origin, &text, &args.overrides())?;
+    let design = resolved(edge, &campaign, &args.overrides())?;
+    Ok((campaign, design))
+}
+
+/// What a campaign means on this machine.
+pub(super) fn resolved(edge: &Edge, campaign: &Campaign, overrides: &Overrides) -> anyhow::Result<Design> {
     let (cache, catalogue) = (edge.cache(), edge.catalogue()?);
     for version in campaign.loaded_versions() {
         app::compilable(&catalogue, campaign.app.headers(&version))?;
     }
-    let design = campaign.design(&args.overrides(), &Cached(&cache, &catalogue));
+    let design = campaign.design(overrides, &Cached(&cache, &catalogue));
     for case in design.cases.iter().chain(&design.probes) {
         case.placement.spread(case.ranks).map_err(|uneven| config::ConfigError::Meaning {
-            origin: origin.clone(),
+            origin: campaign.name.clone(),
             what: uneven.to_string(),
             hint: "the number of ranks must be a multiple of those a node".into(),
         })?;
     }
-    Ok((campaign, design))
+    Ok(design)
 }
 
 /// One planned launch, for `plan --json`.
@@ -162,8 +168,15 @@ fn missing(design: &Design) -> Vec<(PathBuf, String)> {
 
 /// `sifbench run`.
 pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let Some(dir) = measure(edge, args)? else { return Ok(ExitCode::from(130)) };
+    finished(edge, &dir, args.running.json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a run and closes it; its directory, or none where the user stopped it.
+pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
     if let Some(scheduler) = site::login_node(edge.env(), |program| edge.on_path(program).is_some())
-        && !args.here
+        && !args.running.here
     {
         let reason = format!(
             "this looks like a login node of {scheduler}: figures from here would disturb others and mean nothing"
@@ -172,12 +185,12 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
             Refused { reason, hint: "start it inside an allocation, or with --here if this node is yours" }.into()
         );
     }
-    let place = Place::find(edge, &args.nodes)?;
+    let place = Place::find(edge, &args.running.nodes)?;
     let stale = edge.room().clear_stale()?;
     if !stale.nothing() {
         edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
     }
-    let (mut store, run) = match &args.resume {
+    let (mut store, run) = match &args.running.resume {
         Some(dir) => Store::resume(dir).with_context(|| {
             format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
         })?,
@@ -207,11 +220,10 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
     if finish == Finish::Interrupted {
         drop(store);
         edge.say(&format!("stopped; go on with: sifbench run --resume {}", run.dir.display()));
-        return Ok(ExitCode::from(130));
+        return Ok(None);
     }
     store.close()?;
-    finished(edge, &run.dir, args.json)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Some(run.dir))
 }
 
 fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
@@ -233,7 +245,7 @@ fn start(edge: &Edge, args: &RunArgs, place: &Place) -> anyhow::Result<(Store, s
     if let Some((file, remedy)) = missing(&design).first() {
         anyhow::bail!("{} is not there; hint: {remedy} it", file.display());
     }
-    let named = args.site.clone().map(|site| (site, "flag"));
+    let named = args.running.site.clone().map(|site| (site, "flag"));
     let (site, site_origin) = match (named, edge.var("SIFBENCH_SITE")) {
         (Some(named), _) => named,
         (None, Some(site)) => (site.parse::<SiteId>().context("SIFBENCH_SITE")?, "environment"),
@@ -253,7 +265,7 @@ fn start(edge: &Edge, args: &RunArgs, place: &Place) -> anyhow::Result<(Store, s
         files: files(&design)?,
         origins,
     };
-    let root = edge.results(args.results.as_deref());
+    let root = edge.results(args.running.results.as_deref());
     let store = Store::create(&root, &manifest, &design)?;
     let dir = store.dir().to_owned();
     Ok((store, store::load(&dir)?))

@@ -12,6 +12,8 @@ use super::block;
 /// From the start of a launch to its first visit, and from its last visit to its end, s: what launchers, containers and
 /// `MPI_Init` take. Seen: 1.1 to 1.3 s in every mode of Open MPI 4.1; `MPI_Init` of 5.0 takes up to a second more.
 const START_S: f64 = 1.2;
+/// The same without libfabric: 0.2 to 0.6 s in every mode of both series.
+const WITHOUT_FABRIC_S: f64 = 0.5;
 /// Warm-up, the pass that checks payloads and the one for tails take about as long as the visits themselves.
 const VISITS: f64 = 2.0;
 /// Launches and time, at least and at most.
@@ -44,7 +46,10 @@ pub fn estimate(design: &Design) -> Estimate {
 fn seconds(launch: &super::Launch<'_>) -> f64 {
     let workload = &launch.case.workload;
     let visits = workload.cells.len() as f64 * f64::from(workload.rounds.get());
-    START_S + VISITS * visits * f64::from(workload.visit_ms) * 1e-3
+    let mca = &launch.case.settings.mca;
+    let without = ["btl", "mtl"].iter().all(|kind| mca.get(*kind).is_some_and(|value| value == "^ofi"));
+    let start = if without { WITHOUT_FABRIC_S } else { START_S };
+    start + VISITS * visits * f64::from(workload.visit_ms) * 1e-3
 }
 
 /// Blocks with which this design could show no difference at all, in words.
