@@ -5,6 +5,7 @@ pub mod facts;
 mod hostfile;
 pub mod hostlist;
 mod local;
+pub mod nodes;
 mod oar;
 mod pbs;
 mod slurm;
