@@ -11,6 +11,7 @@ mod attempt;
 mod bell;
 mod capture;
 mod env;
+mod guest;
 mod hidden;
 mod hold;
 mod lines;
@@ -41,6 +42,7 @@ pub use self::{
     attempt::{Attempt, Swept},
     capture::Captured,
     env::Env,
+    guest::{PREPARE, SWEEP, SweptNode},
     hidden::hidden_word,
     lines::Excerpt,
     owner::{Owner, Standing},

@@ -1,5 +1,6 @@
 //! Makes the launches of a run, one after the other, and commits each before the next.
 
+mod elsewhere;
 mod instance;
 pub mod watch;
 
@@ -16,6 +17,7 @@ use crate::{
     site::nodes::Nodes,
     store::{Store, StoreError},
 };
+use elsewhere::{Elsewhere, Found};
 use watch::Watch;
 
 /// From the deadline to SIGKILL.
@@ -39,6 +41,8 @@ pub enum Finish {
     Complete,
     /// The user stopped it; it can be resumed.
     Interrupted,
+    /// Too few nodes are left that can be trusted; it can be resumed on others.
+    OutOfNodes,
 }
 
 /// What a run has stored before it goes on.
@@ -97,13 +101,18 @@ impl Runner<'_> {
     /// Only the harness's own: a launch that fails is a record.
     pub fn run(&self, store: &mut Store, past: Past, listener: &mut dyn Listener) -> Result<Finish, RunError> {
         let Past { mut records, mut medians } = past;
+        let mut nodes = self.nodes.clone();
         while let Some(step) = plan::next(self.design, &records, &medians) {
             if self.room.stopping() {
                 return Ok(Finish::Interrupted);
             }
+            if nodes.list.len() < self.design.nodes() as usize {
+                return Ok(Finish::OutOfNodes);
+            }
             listener.begins(&step, &records);
             let attempt = AttemptId(records.last().map_or(1, |last| last.attempt.0 + 1));
-            let (mut record, samples) = self.attempt(attempt, &step, store)?;
+            let (mut record, samples, lost) = self.attempt(attempt, &step, &nodes, store)?;
+            nodes.list.retain(|node| !lost.contains(&node.host));
             record.samples = store.append(&record, &samples)?;
             medians.add(&samples);
             listener.ended(&step, &record);
@@ -112,20 +121,26 @@ impl Runner<'_> {
         Ok(Finish::Complete)
     }
 
-    fn attempt(&self, id: AttemptId, step: &Step<'_>, store: &Store) -> Result<(Record, Vec<Sample>), RunError> {
+    /// One launch, with the nodes that must not be used after it.
+    fn attempt(
+        &self,
+        id: AttemptId,
+        step: &Step<'_>,
+        nodes: &Nodes,
+        store: &Store,
+    ) -> Result<(Record, Vec<Sample>, Vec<String>), RunError> {
         let launch = &step.launch;
         let workload = plan::workload(launch, step.cells.clone(), self.design.seed);
-        let ground = Ground { runtime: self.runtime, nodes: self.nodes, instance: &format!("sifbench-{id}") };
+        let ground = Ground { runtime: self.runtime, nodes, instance: &format!("sifbench-{id}") };
         let composed = compose::compose(launch.case, &workload, &ground);
         let started = (self.now)();
         let mut watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
         let (made, command, swept) = match composed {
             Ok(commands) => {
-                let mut attempt = self.room.attempt(&id.to_string())?;
-                let made = self.launch(&mut attempt, &commands, store, &mut watch)?;
-                (made, commands.launch, words(&attempt.close()))
+                let (made, found) = self.on_nodes(id, &commands, nodes, store, &mut watch)?;
+                (made, commands.launch, found)
             }
-            Err(reason) => (Made::nothing(Outcome::Unsupported { reason }), CommandSpec::new(""), Vec::new()),
+            Err(reason) => (Made::nothing(Outcome::Unsupported { reason }), CommandSpec::new(""), Found::default()),
         };
         let record = Record {
             attempt: id,
@@ -143,10 +158,34 @@ impl Runner<'_> {
             hello: watch.hello.take(),
             facts: watch.facts.take(),
             observed: std::mem::take(&mut watch.observed),
-            swept,
+            swept: swept.words,
             samples: SampleRange::empty(),
         };
-        Ok((record, watch.samples))
+        Ok((record, watch.samples, swept.lost))
+    }
+
+    /// One launch between the preparation of its nodes and their sweep.
+    fn on_nodes(
+        &self,
+        id: AttemptId,
+        commands: &Commands,
+        nodes: &Nodes,
+        store: &Store,
+        watch: &mut Watch,
+    ) -> Result<(Made, Found), RunError> {
+        let elsewhere = Elsewhere { nodes, hosts: &commands.elsewhere, env: self.env.scheduled };
+        let mut attempt = self.room.attempt(&id.to_string())?;
+        let (marker, scratch) = (attempt.marker().to_owned(), attempt.scratch().to_owned());
+        let made = match elsewhere.prepare(&mut attempt) {
+            Ok(None) => self.launch(&mut attempt, commands, store, watch),
+            Ok(Some(outcome)) => Ok(Made::nothing(outcome)),
+            Err(error) => Err(error),
+        };
+        let here = words(&attempt.close());
+        // Also after a failure of our own: what runs there would go on.
+        let mut found = elsewhere.sweep(self.room, &marker, &scratch)?;
+        found.words = [here, found.words].concat();
+        Ok((made?, found))
     }
 
     /// One launch, with its instance around it where the mode has one.

@@ -217,9 +217,13 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
     let past = Past { medians: Medians::of(&run.samples), records: run.records };
     let finish = runner.run(&mut store, past, &mut progress)?;
     progress.finish();
-    if finish == Finish::Interrupted {
+    if finish != Finish::Complete {
         drop(store);
-        edge.say(&format!("stopped; go on with: sifbench run --resume {}", run.dir.display()));
+        let why = match finish {
+            Finish::OutOfNodes => "too few nodes are left that can be trusted (LEFT in attempts.jsonl); in another job",
+            Finish::Interrupted | Finish::Complete => "stopped;",
+        };
+        edge.say(&format!("{why} go on with: sifbench run --resume {}", run.dir.display()));
         return Ok(None);
     }
     store.close()?;

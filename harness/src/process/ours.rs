@@ -68,6 +68,11 @@ impl Ours {
         self.known.insert(leader);
     }
 
+    /// Its launches were begun elsewhere: no process here is too old to be one's.
+    pub(super) fn begin_before_all(&mut self) {
+        self.since = Some(0);
+    }
+
     /// Takes down who lives and what is mapped, because both can only be proved while they do.
     pub(super) fn take_stock(&mut self, scope: Scope) {
         let members = self.members(scope);
