@@ -11,7 +11,7 @@ use std::path::Path;
 use bench_app::Workload;
 
 use crate::{
-    case::{Case, Entry, HostMpi, Launcher, Stack},
+    case::{Case, Entry, Environment, HostMpi, Launcher, Stack},
     command::CommandSpec,
 };
 use apptainer::{Options, Runtime};
@@ -20,6 +20,9 @@ use apptainer::{Options, Runtime};
 pub const APP_IN_IMAGE: &str = "/usr/local/bin/bench-app";
 /// Where an image's own MPI lies.
 pub const MPI_IN_IMAGE: &str = "/opt/openmpi";
+
+/// Where an image says what overrules the host's leaks, and nothing else (containers/*.def).
+const OVERRULES: &str = "/.singularity.d/env/91-environment.sh";
 
 /// The commands of one launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +47,22 @@ pub struct InstanceCommands {
 /// The commands that launch `workload` as `case` wants it. `instance` names the instance, where the mode has one.
 #[must_use]
 pub fn compose(case: &Case, workload: &Workload, runtime: &Runtime, instance: &str) -> Commands {
+    around(case, &|path| CommandSpec::new(path).args(workload.to_args()), runtime, instance)
+}
+
+/// The same around any program: `app` makes its command from where bench-app would lie.
+#[must_use]
+pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, runtime: &Runtime, instance: &str) -> Commands {
     let Case { stack, ranks, settings, .. } = case;
-    let app = |path: &str| CommandSpec::new(path).args(workload.to_args());
     let launch = |inner, host: &HostMpi| match settings.launcher {
         Launcher::Mpirun => mpirun::launch(inner, &host.prefix, *ranks, &settings.mca),
     };
     let options = Options::from_settings(settings);
+    let options = match (settings.environment, stack.image().is_some_and(|image| image.mpi.is_some())) {
+        // What is no file is not read there: the image is as if nobody had prepared it.
+        (Environment::Raw, true) => options.bind(&format!("/dev/null:{OVERRULES}")),
+        (Environment::Raw, false) | (Environment::Clean, _) => options,
+    };
     let alone = |launch| Commands { instance: None, launch };
     match stack {
         Stack::Native { host, app: path } => {

@@ -8,7 +8,7 @@ use bench_app::{
     workload::{BufferKind, Order},
 };
 use harness::{
-    case::{Case, Entry, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Settings, Stack},
+    case::{Case, Entry, Environment, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Settings, Stack},
     compose::{apptainer::Runtime, compose},
 };
 
@@ -34,6 +34,7 @@ fn settings() -> Settings {
     let map = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
     Settings {
         launcher: Launcher::default(),
+        environment: Environment::Raw,
         mca: map("btl_vader_single_copy_mechanism", "none"),
         flags: vec!["--containall".into()],
         binds: vec!["/scratch:/data".into()],
