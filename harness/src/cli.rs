@@ -6,10 +6,13 @@ pub mod commands;
 pub mod compare;
 mod doctor;
 pub mod edge;
+mod grid;
 mod init;
 mod manual;
+mod nodes;
 mod pilot;
 mod progress;
+mod recommend;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 
@@ -17,7 +20,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     app::Compilation,
-    case::Mode,
+    case::{Mode, Placement},
     config::Overrides,
     id::{MpiVersion, SiteId},
     image::Bootstrap,
@@ -44,6 +47,7 @@ use crate::{
         sifbench run --resume results/..    go on\n  \
         sifbench matrix                     every host's Open MPI with every image's\n  \
         sifbench report                     tables, and an HTML page of the newest run\n  \
+        sifbench recommend                  what to type here, and what it costs\n  \
         sifbench compare results/a results/b     what changed from one run to another\n\n\
         Exit codes: 0 done, 1 failed or lacking, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
 )]
@@ -66,6 +70,8 @@ enum Command {
     Pilot(pilot::PilotArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
+    /// Say what to type here, what it costs, and what is ruled out
+    Recommend(recommend::RecommendArgs),
     /// Compare runs, or cases of a run: figures, ratios, verdicts, and an exit code to gate on
     Compare(compare::CompareArgs),
     /// Test the method itself: how often it sees differences where there are none, and finds those there are
@@ -114,6 +120,9 @@ pub struct Own {
     /// Ranks of every launch
     #[arg(long)]
     pub ranks: Option<NonZeroU32>,
+    /// How ranks are spread over nodes: same-node, one-a-node, or a number such as 4-a-node
+    #[arg(long)]
+    placement: Option<Placement>,
     /// Analysed blocks, or the most of them where the campaign stops on precision
     #[arg(long)]
     pub blocks: Option<u32>,
@@ -126,9 +135,10 @@ impl CampaignArgs {
     /// The values given as flags.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
-        let Own { modes, hosts, images, ranks, blocks, seed } = &self.own;
+        let Own { modes, hosts, images, ranks, placement, blocks, seed } = &self.own;
         let (modes, hosts, images) = (modes.clone(), hosts.clone(), images.clone());
-        Overrides { ranks: *ranks, blocks: *blocks, seed: *seed, modes, hosts, images }
+        let (ranks, placement, blocks, seed) = (*ranks, *placement, *blocks, *seed);
+        Overrides { ranks, placement, blocks, seed, modes, hosts, images }
     }
 }
 
@@ -139,6 +149,9 @@ pub struct PlanArgs {
     /// What to plan.
     #[command(flatten)]
     pub campaign: CampaignArgs,
+    /// Where it would run.
+    #[command(flatten)]
+    pub nodes: nodes::NodeArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -191,7 +204,7 @@ pub struct Running {
     #[arg(
         long,
         value_name = "DIR",
-        conflicts_with_all = ["campaign", "modes", "hosts", "images", "ranks", "blocks", "seed", "site"]
+        conflicts_with_all = ["campaign", "modes", "hosts", "images", "ranks", "placement", "blocks", "seed", "site"]
     )]
     pub resume: Option<PathBuf>,
     /// Name of this machine or cluster in the results [env: SIFBENCH_SITE] [default: the host name]
@@ -200,6 +213,9 @@ pub struct Running {
     /// Where results are kept [env: SIFBENCH_RESULTS] [default: results]
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
+    /// Where to run.
+    #[command(flatten)]
+    pub nodes: nodes::NodeArgs,
     /// Run here although this looks like a login node
     #[arg(long)]
     pub here: bool,
@@ -297,6 +313,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Matrix(args) => commands::run(&edge, &args.clone().into()),
         Command::Pilot(args) => pilot::pilot(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
+        Command::Recommend(args) => recommend::recommend(&edge, args),
         Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
         Command::Doctor(args) => doctor::doctor(&edge, args),

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::{
     against::Against,
     app::{Compilation, Headers},
-    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack, Within},
+    case::{Case, Entry, Environment, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack, Within},
     decision::Decision,
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
@@ -76,6 +76,9 @@ pub struct Campaign {
     pub app: Compilation,
     /// Ranks of every launch.
     pub ranks: NonZeroU32,
+    /// How they are spread over nodes.
+    #[serde(default)]
+    placement: Placement,
     /// Analysed blocks.
     pub blocks: u32,
     /// Seed of every order.
@@ -97,6 +100,8 @@ struct Probe {
     mode: Word<Mode>,
     host: Option<MpiVersion>,
     image: Option<MpiVersion>,
+    /// Instead of that of the settings.
+    environment: Option<Environment>,
 }
 
 /// A value written as a string and parsed by its `FromStr`, so that the parser can point at it.
@@ -118,6 +123,8 @@ fn words<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(deserializer:
 pub struct Overrides {
     /// Ranks.
     pub ranks: Option<NonZeroU32>,
+    /// How they are spread over nodes.
+    pub placement: Option<Placement>,
     /// Blocks.
     pub blocks: Option<u32>,
     /// Seed.
@@ -236,6 +243,7 @@ impl Campaign {
     pub fn design(&self, overrides: &Overrides, parts: &impl Parts) -> Design {
         let seed = overrides.seed.unwrap_or(self.seed);
         let ranks = overrides.ranks.unwrap_or(self.ranks).get();
+        let placement = overrides.placement.unwrap_or(self.placement);
         let workload = Workload {
             cells: self.workload.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
             rounds: self.workload.rounds,
@@ -248,7 +256,13 @@ impl Campaign {
             stack: self.stack(mode, host, image, parts),
             workload: workload.clone(),
             ranks,
+            placement,
             settings: self.settings.clone(),
+        };
+        let probe = |probe: &Probe| {
+            let mut case = case(probe.mode.0, probe.host.as_ref(), probe.image.as_ref());
+            case.settings.environment = probe.environment.unwrap_or(case.settings.environment);
+            usual_without_an_mpi(case)
         };
         Design {
             schema: SCHEMA,
@@ -257,8 +271,12 @@ impl Campaign {
             blocks: overrides.blocks.unwrap_or(self.blocks),
             app: self.app,
             against: if self.matrix.is_some() { Against::OwnVersion } else { Against::Baseline },
-            cases: self.pairs().into_iter().map(|(mode, (host, image))| case(mode, host, image)).collect(),
-            probes: self.probes.iter().map(|p| case(p.mode.0, p.host.as_ref(), p.image.as_ref())).collect(),
+            cases: self
+                .pairs()
+                .into_iter()
+                .map(|(mode, (host, image))| usual_without_an_mpi(case(mode, host, image)))
+                .collect(),
+            probes: self.probes.iter().map(probe).collect(),
             limits: self.limits,
             decision: self.decision.clone(),
         }
@@ -282,6 +300,14 @@ impl Campaign {
             }
         }
     }
+}
+
+/// What has no image with an MPI cannot see more or less of the host's: it is the same case whatever the settings say.
+fn usual_without_an_mpi(mut case: Case) -> Case {
+    if !needs(case.stack.mode()).1 {
+        case.settings.environment = Environment::default();
+    }
+    case
 }
 
 fn unique<'a>(versions: impl Iterator<Item = &'a MpiVersion>) -> Vec<MpiVersion> {
@@ -329,6 +355,7 @@ pub fn origins(campaign: &str, overrides: &Overrides) -> BTreeMap<String, String
     ];
     [
         ("ranks", overrides.ranks.is_some()),
+        ("placement", overrides.placement.is_some()),
         ("blocks", overrides.blocks.is_some()),
         ("seed", overrides.seed.is_some()),
         ("app", false),
