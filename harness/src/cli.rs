@@ -9,6 +9,7 @@ pub mod edge;
 mod grid;
 mod init;
 mod manual;
+mod nodes;
 mod pilot;
 mod progress;
 mod recommend;
@@ -19,7 +20,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     app::Compilation,
-    case::Mode,
+    case::{Mode, Placement},
     config::Overrides,
     id::{MpiVersion, SiteId},
     image::Bootstrap,
@@ -119,6 +120,9 @@ pub struct Own {
     /// Ranks of every launch
     #[arg(long)]
     pub ranks: Option<NonZeroU32>,
+    /// How ranks are spread over nodes: same-node, one-a-node, or a number such as 4-a-node
+    #[arg(long)]
+    placement: Option<Placement>,
     /// Analysed blocks, or the most of them where the campaign stops on precision
     #[arg(long)]
     pub blocks: Option<u32>,
@@ -131,9 +135,10 @@ impl CampaignArgs {
     /// The values given as flags.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
-        let Own { modes, hosts, images, ranks, blocks, seed } = &self.own;
+        let Own { modes, hosts, images, ranks, placement, blocks, seed } = &self.own;
         let (modes, hosts, images) = (modes.clone(), hosts.clone(), images.clone());
-        Overrides { ranks: *ranks, blocks: *blocks, seed: *seed, modes, hosts, images }
+        let (ranks, placement, blocks, seed) = (*ranks, *placement, *blocks, *seed);
+        Overrides { ranks, placement, blocks, seed, modes, hosts, images }
     }
 }
 
@@ -144,6 +149,9 @@ pub struct PlanArgs {
     /// What to plan.
     #[command(flatten)]
     pub campaign: CampaignArgs,
+    /// Where it would run.
+    #[command(flatten)]
+    pub nodes: nodes::NodeArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -196,7 +204,7 @@ pub struct Running {
     #[arg(
         long,
         value_name = "DIR",
-        conflicts_with_all = ["campaign", "modes", "hosts", "images", "ranks", "blocks", "seed", "site"]
+        conflicts_with_all = ["campaign", "modes", "hosts", "images", "ranks", "placement", "blocks", "seed", "site"]
     )]
     pub resume: Option<PathBuf>,
     /// Name of this machine or cluster in the results [env: SIFBENCH_SITE] [default: the host name]
@@ -205,6 +213,9 @@ pub struct Running {
     /// Where results are kept [env: SIFBENCH_RESULTS] [default: results]
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
+    /// Where to run.
+    #[command(flatten)]
+    pub nodes: nodes::NodeArgs,
     /// Run here although this looks like a login node
     #[arg(long)]
     pub here: bool,

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::{
     against::Against,
     app::{Compilation, Headers},
-    case::{Case, Entry, Environment, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack, Within},
+    case::{Case, Entry, Environment, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack, Within},
     decision::Decision,
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
@@ -76,6 +76,9 @@ pub struct Campaign {
     pub app: Compilation,
     /// Ranks of every launch.
     pub ranks: NonZeroU32,
+    /// How they are spread over nodes.
+    #[serde(default)]
+    placement: Placement,
     /// Analysed blocks.
     pub blocks: u32,
     /// Seed of every order.
@@ -120,6 +123,8 @@ fn words<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(deserializer:
 pub struct Overrides {
     /// Ranks.
     pub ranks: Option<NonZeroU32>,
+    /// How they are spread over nodes.
+    pub placement: Option<Placement>,
     /// Blocks.
     pub blocks: Option<u32>,
     /// Seed.
@@ -238,6 +243,7 @@ impl Campaign {
     pub fn design(&self, overrides: &Overrides, parts: &impl Parts) -> Design {
         let seed = overrides.seed.unwrap_or(self.seed);
         let ranks = overrides.ranks.unwrap_or(self.ranks).get();
+        let placement = overrides.placement.unwrap_or(self.placement);
         let workload = Workload {
             cells: self.workload.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
             rounds: self.workload.rounds,
@@ -250,6 +256,7 @@ impl Campaign {
             stack: self.stack(mode, host, image, parts),
             workload: workload.clone(),
             ranks,
+            placement,
             settings: self.settings.clone(),
         };
         let probe = |probe: &Probe| {
@@ -348,6 +355,7 @@ pub fn origins(campaign: &str, overrides: &Overrides) -> BTreeMap<String, String
     ];
     [
         ("ranks", overrides.ranks.is_some()),
+        ("placement", overrides.placement.is_some()),
         ("blocks", overrides.blocks.is_some()),
         ("seed", overrides.seed.is_some()),
         ("app", false),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::{
     case::{Case, Environment, Mode, Stack, Within},
     command::CommandSpec,
-    compose::{self, apptainer::Runtime},
+    compose::{self, Ground, apptainer::Runtime},
     id::SiteId,
     record::Design,
     report::{
@@ -22,6 +22,7 @@ use crate::{
         judge::log_ratios,
         verdict::{Contrast, ratios},
     },
+    site::{Node, nodes::Nodes},
     stats,
 };
 
@@ -305,9 +306,14 @@ fn typed(case: &Case) -> (Vec<String>, Option<String>) {
                 OPAL_PREFIX -u PMIX_PREFIX -u PMIX_INSTALL_PREFIX -u PRTE_PREFIX` before the last `apptainer`)";
     let image = image.map(|words| if overrules { format!("{words}, {hint}") } else { words });
     let runtime = Runtime { program: "apptainer".to_owned() };
-    let commands = compose::around(&case, &|_| CommandSpec::new("./app"), &runtime, "NAME");
-    let (before, after) =
-        commands.instance.map_or((None, None), |instance| (Some(instance.start), Some(instance.stop)));
-    let all = before.into_iter().chain([commands.launch]).chain(after);
-    (all.map(|command| command.to_string()).collect(), image)
+    let count = case.placement.spread(case.ranks).map_or(1, |spread| spread.nodes.get());
+    let list = (1..=count).map(|number| Node::new(format!("NODE{number}"), case.ranks)).collect();
+    let nodes = Nodes { list, ..Nodes::alone("NODE1") };
+    let ground = Ground { runtime: &runtime, nodes: &nodes, instance: "NAME" };
+    // What was measured can be composed.
+    let Ok(commands) = compose::around(&case, &|_| CommandSpec::new("./app"), &ground) else {
+        return (Vec::new(), image);
+    };
+    let (before, after) = commands.instance.map_or_else(Default::default, |instance| instance.to_lines());
+    ([before, vec![commands.launch.to_string()], after].concat(), image)
 }

@@ -83,6 +83,15 @@ pub struct Design {
     pub decision: Decision,
 }
 
+impl Design {
+    /// Nodes that its largest case takes.
+    #[must_use]
+    pub fn nodes(&self) -> u32 {
+        let cases = self.cases.iter().chain(&self.probes);
+        cases.filter_map(|case| case.placement.spread(case.ranks).ok()).map(|s| s.nodes.get()).max().unwrap_or(1)
+    }
+}
+
 /// Deadlines of a launch, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -60,6 +60,14 @@ impl Edge {
         &self.env
     }
 
+    /// This program, by the path at which other nodes find it too.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn tool(&self) -> anyhow::Result<PathBuf> {
+        std::env::current_exe().context("cannot tell where this program lies")
+    }
+
     /// Where processes are started.
     #[must_use]
     pub fn room(&self) -> &Room {

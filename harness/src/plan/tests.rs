@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     against::Against,
     app::Compilation,
-    case::{HostMpi, Implementation, Mpi, Settings, Stack},
+    case::{HostMpi, Implementation, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
     decision::Decision,
     id::{AttemptId, Sha256},
@@ -33,6 +33,7 @@ fn case(version: &str) -> Case {
             buffers: BufferKind::Hot,
         },
         ranks: 2,
+        placement: Placement::default(),
         settings: Settings::default(),
     }
 }

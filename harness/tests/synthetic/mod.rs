@@ -10,7 +10,7 @@ use bench_app::{
 use harness::{
     against::Against,
     app::Compilation,
-    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack},
+    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
     decision::Decision,
     id::{AttemptId, Sha256},
@@ -129,7 +129,7 @@ pub(crate) fn case(stack: Stack, sizes: &[&str]) -> Case {
         seed: 1,
         buffers: BufferKind::Hot,
     };
-    Case { stack, workload, ranks: 2, settings: Settings::default() }
+    Case { stack, workload, ranks: 2, placement: Placement::default(), settings: Settings::default() }
 }
 
 pub(crate) fn host(version: &str) -> HostMpi {
