@@ -51,9 +51,9 @@ pub struct Recommendation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Everything else is worse, the same, or out of the question.
+    /// Nothing else that works can be faster by as much as the margin.
     Decided,
-    /// Something else may be better or worse yet.
+    /// Something else may be.
     Undecided,
     /// Nothing can be recommended.
     Nothing,
@@ -124,12 +124,16 @@ pub fn recommend(report: &Report, design: &Design) -> Recommendation {
     let failed = report.probes.iter().filter(|p| p.cells.iter().any(|c| matches!(c.status, CellStatus::Failed { .. })));
     ruled_out.extend(failed.map(|probe| RuledOut { label: probe.label.clone(), why: probe.answer.clone() }));
     let (choice, alike, worse) = chosen(report, &candidates);
-    let open = |other: &Other| matches!(other.ratio.verdict, Verdict::Undecided | Verdict::NotComparable);
+    // What is slower than the choice, or at least not faster by what matters, cannot overturn it.
+    let open = |other: &Other| match other.ratio.verdict {
+        Verdict::Slower | Verdict::Equivalent | Verdict::BelowMargin => false,
+        Verdict::Faster | Verdict::NotComparable => true,
+        Verdict::Undecided => other.ratio.interval.is_none_or(|interval| interval.lo.ln() < -report.margin.log()),
+    };
     let outcome = match &choice {
         None => Outcome::Nothing,
         Some(_) if alike.iter().any(open) => Outcome::Undecided,
-        // One alone is decided upon, and its cost may still be open.
-        Some(choice) if choice.cost.verdict == Verdict::Undecided => Outcome::Undecided,
+        Some(choice) if choice.cost.interval.is_none() => Outcome::Undecided,
         Some(_) => Outcome::Decided,
     };
     Recommendation {

@@ -78,3 +78,25 @@ fn too_few_blocks_decide_nothing_and_none_recommend_nothing() {
     let text = text::render(&none, Margin::default(), Style::Plain);
     assert!(text.contains("nothing can be recommended"), "{text}");
 }
+
+/// Whoever renders the published matrix again reads what is said of it.
+#[test]
+fn the_published_matrix_says_what_works_and_recommends_no_mismatch() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let dir = harness::store::resolve(&root.join("results/vm-2-cores-matrix")).unwrap();
+    let run = harness::store::load(&dir).unwrap();
+    let report = harness::report::model(&run.manifest, &run.design, &run.records, &run.samples);
+    assert!(run.closed && report.matrices.len() == 3);
+    for matrix in &report.matrices {
+        assert_eq!((matrix.hosts.len(), matrix.images.len()), (6, 6));
+        let crossings = || matrix.crossings.iter().flatten();
+        let mismatched = crossings().filter_map(|crossing| crossing.failed.as_ref().filter(|failed| !failed.alike));
+        let outcomes: Vec<String> = mismatched.map(|failed| failed.outcome.to_string()).collect();
+        assert_eq!(outcomes, ["2 singletons"; 8], "{}: hosts of 5.0 with images of 4.1, and nothing else", matrix.mode);
+        let slower = crossings().filter(|c| !c.matched && c.telling.is_some_and(|t| t.verdict == Verdict::Slower));
+        assert_eq!(slower.count(), 0, "{}: no mismatch that works is slower than the image's own version", matrix.mode);
+    }
+    let recommendation = recommend(&report, &run.design);
+    let choice = recommendation.choice.unwrap();
+    assert_eq!((choice.label.as_str(), choice.cost.verdict), ("hybrid-sharens 5.0.10", Verdict::Equivalent));
+}

@@ -2,10 +2,10 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Outcome, Recommendation};
+use super::{Other, Outcome, Recommendation};
 use crate::{
     report::{
-        Ratio,
+        Ratio, Verdict,
         layout::{Page, Style, Tone, cell},
         units,
     },
@@ -14,6 +14,8 @@ use crate::{
 
 /// Widest name of a case before its text goes below it.
 const NAME: usize = 32;
+/// Cases that are listed one by one.
+const FEW: usize = 8;
 
 /// The recommendation as text.
 #[must_use]
@@ -51,6 +53,10 @@ pub fn render(recommendation: &Recommendation, margin: Margin, style: Style) -> 
         }
         page.line(&[]);
         page.line(&[(cell(title, Tone::Strong), 0)]);
+        if others.len() > FEW {
+            many(&mut page, others);
+            continue;
+        }
         let names = others.iter().map(|other| other.label.width()).max().unwrap_or(0).min(NAME);
         for other in others {
             let words = format!("{} times as long: {}", with_interval(&other.ratio), other.ratio.words(margin));
@@ -76,6 +82,28 @@ pub fn render(recommendation: &Recommendation, margin: Margin, style: Style) -> 
     page.into_text()
 }
 
+/// Those of one mode with one verdict together: a matrix has dozens.
+fn many(page: &mut Page, others: &[Other]) {
+    let mut groups: Vec<(&str, Verdict, Vec<&Other>)> = Vec::new();
+    for other in others {
+        let mode = other.label.split(' ').next().unwrap_or_default();
+        let verdict = other.ratio.verdict;
+        match groups.iter_mut().find(|(known, of, _)| (*known, *of) == (mode, verdict)) {
+            Some((_, _, group)) => group.push(other),
+            None => groups.push((mode, verdict, vec![other])),
+        }
+    }
+    let names = groups.iter().map(|(mode, _, _)| mode.width()).max().unwrap_or(0);
+    for (mode, verdict, group) in groups {
+        let estimates = [group.first(), group.last()].map(|other| other.map_or(1.0, |other| other.ratio.estimate));
+        let [least, most] = units::ratios(estimates);
+        let times = if group.len() > 1 { format!("{least}-{most}") } else { least };
+        let versions = group.iter().filter_map(|other| Some(other.label.split_once(' ')?.1));
+        let versions = versions.collect::<Vec<_>>().join(", ");
+        page.entry(mode, &format!("{times} times as long, {}: {versions}", verdict.words()), names);
+    }
+}
+
 /// `1.02 (0.99-1.05)`.
 fn with_interval(ratio: &Ratio) -> String {
     match &ratio.interval {
@@ -89,8 +117,8 @@ fn with_interval(ratio: &Ratio) -> String {
 
 const fn conclusion(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Decided => "Decided: everything else is worse, the same, or ruled out.",
-        Outcome::Undecided => "Not decided: more blocks may show another order, or another cost.",
+        Outcome::Decided => "Decided: nothing else that works can be faster by as much as matters.",
+        Outcome::Undecided => "Not decided: more blocks may show something else to be faster.",
         Outcome::Nothing => "Nothing to recommend.",
     }
 }
