@@ -6,6 +6,7 @@ pub mod commands;
 pub mod compare;
 mod doctor;
 pub mod edge;
+mod explain;
 mod init;
 mod manual;
 mod progress;
@@ -40,6 +41,7 @@ use crate::{
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
         sifbench report                     tables, and an HTML page of the newest run\n  \
+        sifbench explain                    why cases failed or are slow, and what helps\n  \
         sifbench compare results/a results/b     what changed from one run to another\n\n\
         Exit codes: 0 done, 1 failed or lacking, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
 )]
@@ -58,6 +60,8 @@ enum Command {
     Run(RunArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
+    /// Say why cases have no figure or are slow, with the evidence and what helps
+    Explain(explain::ExplainArgs),
     /// Compare runs, or cases of a run: figures, ratios, verdicts, and an exit code to gate on
     Compare(compare::CompareArgs),
     /// Test the method itself: how often it sees differences where there are none, and finds those there are
@@ -229,6 +233,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
+        Command::Explain(args) => explain::explain(&edge, args),
         Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
         Command::Doctor(args) => doctor::doctor(&edge, args),

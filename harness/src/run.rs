@@ -84,14 +84,23 @@ impl Runner<'_> {
                 return Ok(Finish::Interrupted);
             }
             listener.begins(&step, &records);
-            let attempt = AttemptId(records.last().map_or(1, |last| last.attempt.0 + 1));
-            let (mut record, samples) = self.attempt(attempt, &step, store)?;
-            record.samples = store.append(&record, &samples)?;
+            let id = AttemptId(records.last().map_or(1, |last| last.attempt.0 + 1));
+            let (record, samples) = self.make(id, &step, store)?;
             medians.add(&samples);
             listener.ended(&step, &record);
             records.push(record);
         }
         Ok(Finish::Complete)
+    }
+
+    /// Makes one launch, the next of `store`, and commits it.
+    ///
+    /// # Errors
+    /// Only the harness's own: a launch that fails is a record.
+    pub fn make(&self, id: AttemptId, step: &Step<'_>, store: &mut Store) -> Result<(Record, Vec<Sample>), RunError> {
+        let (mut record, samples) = self.attempt(id, step, store)?;
+        record.samples = store.append(&record, &samples)?;
+        Ok((record, samples))
     }
 
     fn attempt(&self, id: AttemptId, step: &Step<'_>, store: &Store) -> Result<(Record, Vec<Sample>), RunError> {
@@ -170,7 +179,7 @@ impl Runner<'_> {
             match attempt.capture(command, self.env, INSTANCE) {
                 Ok(captured) if captured.exit.success() => {}
                 Ok(captured) => {
-                    let reason = format!("instance {what} failed: {}", last_line(&captured));
+                    let reason = format!("instance {what} failed: {}", reason(&captured));
                     return Ok(Some(Outcome::NotStarted { reason }));
                 }
                 Err(error) => return not_started(error).map(Some),
@@ -203,9 +212,12 @@ pub(crate) fn not_started(error: ProcessError) -> Result<Outcome, RunError> {
     }
 }
 
-fn last_line(captured: &Captured) -> &str {
-    let lines = captured.stderr.lines().chain(captured.stdout.lines());
-    lines.map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason given")
+/// Why a command failed: the line in which it says so, before the help it gives; else its last.
+fn reason(captured: &Captured) -> &str {
+    let lines =
+        || captured.stderr.lines().chain(captured.stdout.lines()).map(str::trim).filter(|line| !line.is_empty());
+    let complains = |line: &&str| ["FATAL", "ERROR", "Error"].iter().any(|word| line.starts_with(word));
+    lines().find(complains).or_else(|| lines().next_back()).unwrap_or("no reason given")
 }
 
 /// What had to be cleared away, in words.

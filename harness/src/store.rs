@@ -10,6 +10,7 @@ mod error;
 mod find;
 mod line;
 mod lock;
+mod logs;
 mod read;
 
 use std::{
@@ -29,6 +30,7 @@ use self::{
 pub use self::{
     error::StoreError,
     find::resolve,
+    logs::said,
     read::{Run, Tail, load},
 };
 use crate::{
