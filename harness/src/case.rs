@@ -1,11 +1,14 @@
 //! What is compared: a mode over concrete parts, with a workload.
 
+mod placement;
+
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
 
 use bench_app::Workload;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CaseId, MpiVersion};
+pub use placement::{Placement, Spread, Uneven};
 
 /// What is known of a mode wherever nothing is launched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,11 +288,16 @@ pub enum Launcher {
     /// That of the host's Open MPI.
     #[default]
     Mpirun,
+    /// Slurm's.
+    Srun,
+    /// Bridge's.
+    #[serde(rename = "ccc_mprun")]
+    CccMprun,
 }
 
 impl Launcher {
     /// Every launcher.
-    pub const ALL: [Launcher; 1] = [Launcher::Mpirun];
+    pub const ALL: [Launcher; 3] = [Launcher::Mpirun, Launcher::Srun, Launcher::CccMprun];
 
     /// A case has the name it had before there was a choice.
     fn is_usual(&self) -> bool {
@@ -323,6 +331,9 @@ pub struct Case {
     pub workload: Workload,
     /// Number of ranks.
     pub ranks: u32,
+    /// How they are spread over nodes.
+    #[serde(default, skip_serializing_if = "Placement::is_usual")]
+    pub placement: Placement,
     /// What the user adds.
     #[serde(default)]
     pub settings: Settings,
@@ -339,6 +350,8 @@ impl Case {
             image: Option<&'a Mpi>,
             workload: &'a Workload,
             ranks: u32,
+            #[serde(skip_serializing_if = "Placement::is_usual")]
+            placement: Placement,
             settings: &'a Settings,
         }
         let identity = Identity {
@@ -347,6 +360,7 @@ impl Case {
             image: self.stack.image().and_then(|image| image.mpi.as_ref()),
             workload: &self.workload,
             ranks: self.ranks,
+            placement: self.placement,
             settings: &self.settings,
         };
         let text = serde_json::to_string(&identity).unwrap_or_else(|e| unreachable!("plain data: {e}"));

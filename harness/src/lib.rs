@@ -1,6 +1,7 @@
 //! The harness: everything behind the binary `sifbench`. ARCHITECTURE.md is the map.
 
 pub mod aa;
+pub mod against;
 pub mod app;
 pub mod cache;
 pub mod case;
@@ -18,6 +19,7 @@ pub mod id;
 pub mod image;
 pub mod medians;
 pub mod mpi;
+pub mod pilot;
 pub mod plan;
 pub mod process;
 pub mod record;

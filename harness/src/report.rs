@@ -8,9 +8,11 @@ pub(crate) mod fields;
 pub mod html;
 pub(crate) mod judge;
 pub(crate) mod layout;
+pub(crate) mod matrix;
 mod model;
 mod notes;
 mod plot;
+mod rules;
 pub mod table;
 pub(crate) mod units;
 pub(crate) mod verdict;
@@ -22,6 +24,7 @@ use bench_app::{Bytes, Kernel, workload::BufferKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    against::Against,
     case::{Mode, Mpi},
     decision::Decision,
     id::{AttemptId, CaseId, Sha256, SiteId},
@@ -31,6 +34,7 @@ use crate::{
 };
 
 pub use fields::Field;
+pub use matrix::{Crossing, Failed, Matrix, Telling};
 pub use model::model;
 pub use verdict::{Ratio, Verdict};
 
@@ -62,6 +66,9 @@ pub struct Report {
     pub margin: Margin,
     /// All that was agreed on before the run.
     pub decision: Decision,
+    /// What cases are compared with.
+    #[serde(default)]
+    pub against: Against,
     /// Launches without which there is no interval at that confidence.
     pub launches_needed: usize,
     /// Comparisons that were decided together, as one family.
@@ -72,6 +79,11 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The baseline, the baseline again, then every other case in the design's order.
     pub cases: Vec<CaseReport>,
+    /// What the machine allows without any MPI.
+    pub bounds: Bounds,
+    /// Hosts crossed with images, a mode at a time; none where a run crosses no versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matrices: Vec<Matrix>,
     /// Combinations tried for their outcome alone.
     pub probes: Vec<ProbeReport>,
     /// Every attempt that did not complete, in the order made.
@@ -82,6 +94,28 @@ pub struct Report {
     pub files: Vec<FileFact>,
     /// Where settings came from.
     pub origins: BTreeMap<String, String>,
+}
+
+/// What the machine allows without any MPI, over all completed analysed launches.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// The fastest copy within one rank's memory, by size, ns: no message of a node that is copied at all takes less.
+    pub copies: Vec<(Bytes, f64)>,
+    /// Round trips of a flag between the cores of the two measuring ranks; none where they share no memory.
+    pub canary: Option<Canary>,
+}
+
+/// Where the canary's medians lie over all visits, ns. States of a machine that change every latency show here.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Canary {
+    /// 10 % were shorter.
+    pub p10: f64,
+    /// Half were shorter.
+    pub median: f64,
+    /// 90 % were shorter.
+    pub p90: f64,
+    /// Readings: two a visit.
+    pub k: usize,
 }
 
 /// How far the run came.
@@ -126,6 +160,9 @@ pub struct CaseReport {
     pub host: Option<Mpi>,
     /// The image's MPI, where one takes part.
     pub image: Option<Mpi>,
+    /// What its times are compared with; none for the baseline.
+    #[serde(default)]
+    pub reference: Option<CaseId>,
     /// Number of ranks.
     pub ranks: u32,
     /// Which memory messages lie in.
@@ -354,7 +391,25 @@ impl CaseReport {
     }
 }
 
+/// The case that `case` is compared with, among those of its report.
+pub(crate) fn referred<'r>(cases: &'r [CaseReport], case: &CaseReport) -> Option<&'r CaseReport> {
+    let id = case.reference.as_ref()?;
+    cases.iter().find(|other| other.role != Role::Twin && other.id == *id)
+}
+
 impl Report {
+    /// The case that `case` is compared with; none for the baseline.
+    #[must_use]
+    pub fn reference(&self, case: &CaseReport) -> Option<&CaseReport> {
+        referred(&self.cases, case)
+    }
+
+    /// Whether a case is a cell of a matrix, where it is shown among its like.
+    #[must_use]
+    pub fn is_crossed(&self, case: &CaseReport) -> bool {
+        case.role != Role::Twin && self.matrices.iter().any(|matrix| matrix.mode == case.mode)
+    }
+
     /// The baseline, where the design has one.
     #[must_use]
     pub fn baseline(&self) -> Option<&CaseReport> {

@@ -1,24 +1,27 @@
 //! Makes the launches of a run, one after the other, and commits each before the next.
 
+mod elsewhere;
+mod instance;
 pub mod watch;
 
 use std::time::{Duration, Instant};
 
 use crate::{
-    compose::{self, Commands, InstanceCommands, apptainer::Runtime},
+    command::CommandSpec,
+    compose::{self, Commands, Ground, apptainer::Runtime},
     id::AttemptId,
     medians::Medians,
     plan::{self, Step},
     process::{Attempt, Captured, Deadlines, Env, Launch, ProcessError, Room, Swept},
     record::{Design, Limits, Outcome, Record, Sample, SampleRange},
+    site::nodes::Nodes,
     store::{Store, StoreError},
 };
+use elsewhere::{Elsewhere, Found};
 use watch::Watch;
 
 /// From the deadline to SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
-/// For each command of an instance's life.
-const INSTANCE: Duration = Duration::from_secs(30);
 
 /// The harness itself failed: nothing that a launch does is an error.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,8 @@ pub enum Finish {
     Complete,
     /// The user stopped it; it can be resumed.
     Interrupted,
+    /// Too few nodes are left that can be trusted; it can be resumed on others.
+    OutOfNodes,
 }
 
 /// What a run has stored before it goes on.
@@ -57,6 +62,21 @@ pub trait Listener {
     fn ended(&mut self, step: &Step<'_>, record: &Record);
 }
 
+/// What launches see of the environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Envs<'a> {
+    /// Most of them: nothing of a scheduler.
+    pub plain: &'a Env,
+    /// Those whose launcher takes part in a job.
+    pub scheduled: &'a Env,
+}
+
+impl<'a> Envs<'a> {
+    fn of(self, commands: &Commands) -> &'a Env {
+        if commands.scheduled { self.scheduled } else { self.plain }
+    }
+}
+
 /// What a run needs besides its design.
 #[derive(Debug)]
 pub struct Runner<'a> {
@@ -64,8 +84,10 @@ pub struct Runner<'a> {
     pub design: &'a Design,
     /// The container runtime.
     pub runtime: &'a Runtime,
+    /// The nodes there are.
+    pub nodes: &'a Nodes,
     /// What launches see of the environment.
-    pub env: &'a Env,
+    pub env: Envs<'a>,
     /// Where they are started.
     pub room: &'a Room,
     /// Reads the wall clock, RFC 3339.
@@ -79,13 +101,18 @@ impl Runner<'_> {
     /// Only the harness's own: a launch that fails is a record.
     pub fn run(&self, store: &mut Store, past: Past, listener: &mut dyn Listener) -> Result<Finish, RunError> {
         let Past { mut records, mut medians } = past;
+        let mut nodes = self.nodes.clone();
         while let Some(step) = plan::next(self.design, &records, &medians) {
             if self.room.stopping() {
                 return Ok(Finish::Interrupted);
             }
+            if nodes.list.len() < self.design.nodes() as usize {
+                return Ok(Finish::OutOfNodes);
+            }
             listener.begins(&step, &records);
-            let id = AttemptId(records.last().map_or(1, |last| last.attempt.0 + 1));
-            let (record, samples) = self.make(id, &step, store)?;
+            let attempt = AttemptId(records.last().map_or(1, |last| last.attempt.0 + 1));
+            let (record, samples, lost) = self.make(attempt, &step, &nodes, store)?;
+            nodes.list.retain(|node| !lost.contains(&node.host));
             medians.add(&samples);
             listener.ended(&step, &record);
             records.push(record);
@@ -93,32 +120,50 @@ impl Runner<'_> {
         Ok(Finish::Complete)
     }
 
-    /// Makes one launch, the next of `store`, and commits it.
+    /// Makes one launch, the next of `store`, and commits it. The nodes that are returned must not be used after it.
     ///
     /// # Errors
     /// Only the harness's own: a launch that fails is a record.
-    pub fn make(&self, id: AttemptId, step: &Step<'_>, store: &mut Store) -> Result<(Record, Vec<Sample>), RunError> {
-        let (mut record, samples) = self.attempt(id, step, store)?;
+    pub fn make(
+        &self,
+        id: AttemptId,
+        step: &Step<'_>,
+        nodes: &Nodes,
+        store: &mut Store,
+    ) -> Result<(Record, Vec<Sample>, Vec<String>), RunError> {
+        let (mut record, samples, lost) = self.attempt(id, step, nodes, store)?;
         record.samples = store.append(&record, &samples)?;
-        Ok((record, samples))
+        Ok((record, samples, lost))
     }
 
-    fn attempt(&self, id: AttemptId, step: &Step<'_>, store: &Store) -> Result<(Record, Vec<Sample>), RunError> {
+    /// One launch, with the nodes that must not be used after it.
+    fn attempt(
+        &self,
+        id: AttemptId,
+        step: &Step<'_>,
+        nodes: &Nodes,
+        store: &Store,
+    ) -> Result<(Record, Vec<Sample>, Vec<String>), RunError> {
         let launch = &step.launch;
         let workload = plan::workload(launch, step.cells.clone(), self.design.seed);
-        let commands = compose::compose(launch.case, &workload, self.runtime, &format!("sifbench-{id}"));
+        let ground = Ground { runtime: self.runtime, nodes, instance: &format!("sifbench-{id}") };
+        let composed = compose::compose(launch.case, &workload, &ground);
         let started = (self.now)();
         let mut watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
-        let mut attempt = self.room.attempt(&id.to_string())?;
-        let made = self.launch(&mut attempt, &commands, store, &mut watch)?;
-        let swept = words(&attempt.close());
+        let (made, command, swept) = match composed {
+            Ok(commands) => {
+                let (made, found) = self.on_nodes(id, &commands, nodes, store, &mut watch)?;
+                (made, commands.launch, found)
+            }
+            Err(reason) => (Made::nothing(Outcome::Unsupported { reason }), CommandSpec::new(""), Found::default()),
+        };
         let record = Record {
             attempt: id,
             case: launch.case.id(),
             purpose: launch.purpose,
             block: launch.block,
             slot: launch.slot,
-            command: commands.launch,
+            command,
             cells: workload.cells,
             started,
             wall_ns: nanos(made.wall),
@@ -128,10 +173,34 @@ impl Runner<'_> {
             hello: watch.hello.take(),
             facts: watch.facts.take(),
             observed: std::mem::take(&mut watch.observed),
-            swept,
+            swept: swept.words,
             samples: SampleRange::empty(),
         };
-        Ok((record, watch.samples))
+        Ok((record, watch.samples, swept.lost))
+    }
+
+    /// One launch between the preparation of its nodes and their sweep.
+    fn on_nodes(
+        &self,
+        id: AttemptId,
+        commands: &Commands,
+        nodes: &Nodes,
+        store: &Store,
+        watch: &mut Watch,
+    ) -> Result<(Made, Found), RunError> {
+        let elsewhere = Elsewhere { nodes, hosts: &commands.elsewhere, env: self.env.scheduled };
+        let mut attempt = self.room.attempt(&id.to_string())?;
+        let (marker, scratch) = (attempt.marker().to_owned(), attempt.scratch().to_owned());
+        let made = match elsewhere.prepare(&mut attempt) {
+            Ok(None) => self.launch(&mut attempt, commands, store, watch),
+            Ok(Some(outcome)) => Ok(Made::nothing(outcome)),
+            Err(error) => Err(error),
+        };
+        let here = words(&attempt.close());
+        // Also after a failure of our own: what runs there would go on.
+        let mut found = elsewhere.sweep(self.room, &marker, &scratch)?;
+        found.words = [here, found.words].concat();
+        Ok((made?, found))
     }
 
     /// One launch, with its instance around it where the mode has one.
@@ -142,15 +211,15 @@ impl Runner<'_> {
         store: &Store,
         watch: &mut Watch,
     ) -> Result<Made, RunError> {
-        let started = clock();
+        let (started, env) = (clock(), self.env.of(commands));
         if let Some(instance) = &commands.instance
-            && let Some(outcome) = self.start(attempt, instance)?
+            && let Some(outcome) = instance::start(attempt, instance, env)?
         {
             return Ok(Made { wall: started.elapsed(), hello: None, outcome });
         }
         let launch = Launch {
             command: &commands.launch,
-            env: self.env,
+            env,
             deadlines: deadlines(&self.design.limits),
             log: Some(store.log_path(watch.attempt)),
         };
@@ -167,25 +236,9 @@ impl Runner<'_> {
             Err(error) => Made { wall: begun.elapsed(), hello, outcome: not_started(error)? },
         };
         if let Some(instance) = &commands.instance {
-            // Whatever stop says, closing the attempt ends what is left of the instance.
-            drop(attempt.capture(&instance.stop, self.env, INSTANCE));
+            instance::stop(attempt, instance, env);
         }
         Ok(made)
-    }
-
-    /// Starts an instance and proves that it lives; else why not.
-    fn start(&self, attempt: &mut Attempt<'_>, instance: &InstanceCommands) -> Result<Option<Outcome>, RunError> {
-        for (what, command) in [("start", &instance.start), ("probe", &instance.probe)] {
-            match attempt.capture(command, self.env, INSTANCE) {
-                Ok(captured) if captured.exit.success() => {}
-                Ok(captured) => {
-                    let reason = format!("instance {what} failed: {}", reason(&captured));
-                    return Ok(Some(Outcome::NotStarted { reason }));
-                }
-                Err(error) => return not_started(error).map(Some),
-            }
-        }
-        Ok(None)
     }
 }
 
@@ -193,6 +246,13 @@ struct Made {
     wall: Duration,
     hello: Option<Duration>,
     outcome: Outcome,
+}
+
+impl Made {
+    /// No launch at all.
+    fn nothing(outcome: Outcome) -> Self {
+        Self { wall: Duration::ZERO, hello: None, outcome }
+    }
 }
 
 /// A program that is not there or hangs before the launch is a result; anything else is the harness's own failure.

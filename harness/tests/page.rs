@@ -114,6 +114,35 @@ fn the_golden_report_is_reproduced_byte_for_byte() {
 }
 
 #[test]
+fn the_rules_say_what_a_run_keeps_and_what_it_breaks() {
+    let answers = |run: &synthetic::Run| {
+        let page = check(&run.report());
+        let table = between(&page, "<caption class=\"unseen\">Twelve rules", "</table>");
+        let rows: Vec<(bool, String)> =
+            table.split("<tr>").skip(2).map(|row| (row.contains("<td>yes"), row.to_owned())).collect();
+        assert_eq!(rows.len(), 12);
+        rows
+    };
+    let mut run = synthetic::quick(20, 1);
+    let kept = answers(&run);
+    assert!(kept.iter().all(|(kept, _)| *kept), "{kept:#?}");
+    assert!(kept[1].1.contains("1 of 108 cells have no figure"), "{}", kept[1].1);
+    assert!(kept[10].1.contains("4 MiB 350 µs"), "{}", kept[10].1);
+    let breaks = |run: &synthetic::Run, number: usize, why: &str| {
+        let (kept, row) = &answers(run)[number - 1];
+        assert!(!kept && row.contains(why), "{number}: {row}");
+    };
+    run.records.iter_mut().for_each(|record| record.observed = Default::default());
+    breaks(&run, 11, "No launch has recorded any");
+    run.records.pop();
+    run.records.retain(|record| record.block < 15);
+    breaks(&run, 2, "stopped before its end");
+    let short = synthetic::quick(3, 1);
+    breaks(&short, 5, "too few launches");
+    breaks(&short, 7, "3 blocks cannot show");
+}
+
+#[test]
 fn every_case_answer_and_probe_is_there() {
     let report = synthetic::two_versions(6, 3).report();
     let page = check(&report);
@@ -334,4 +363,25 @@ fn a_cell_is_reached_by_its_row_and_column() {
     let hybrid = rows.iter().find(|row| row.contains("hybrid</span>")).unwrap();
     let hang = hybrid.split("<td").position(|cell| cell.contains(">hang<")).unwrap();
     assert_eq!(report.sizes(Kernel::Latency)[hang - 1], Bytes(4 * KI * KI));
+}
+
+#[test]
+fn a_matrix_is_a_heat_map_in_words_whose_cells_lead_to_their_cases() {
+    let report = synthetic::crossed(16, 1).report();
+    let page = check(&report);
+    let maps: Vec<&str> =
+        page.split("<table class=\"heat\">").skip(1).map(|rest| between(rest, "", "</table>")).collect();
+    assert_eq!(maps.len(), 2, "hybrid and hybrid-sharens");
+    for (map, matrix) in maps.iter().zip(&report.matrices) {
+        assert_eq!(map.matches("<td").count(), matrix.crossings.len());
+        for crossing in matrix.crossings.iter().flatten() {
+            let target = format!("case-{}", crossing.case);
+            assert!(map.contains(&format!("href=\"#{target}\"")) && page.contains(&format!("id=\"{target}\"")));
+        }
+    }
+    for words in ["▲</span> 1.25 slow", "=</span> 1.0", "singleton</strong>", "<span>hang*</span>", "no mismatch"] {
+        assert!(page.contains(words), "{words}");
+    }
+    let diagonal = maps[0].matches("matched\"").count();
+    assert_eq!(diagonal, 4);
 }

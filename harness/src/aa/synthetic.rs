@@ -10,8 +10,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
+    against::Against,
     app::Compilation,
-    case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Settings, Stack},
+    case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
     decision::Decision,
     id::{AttemptId, MpiVersion, Sha256},
@@ -221,13 +222,20 @@ fn design(setup: &Setup, trial: u64) -> Design {
         hybrid(Entry::Instance),
         hybrid(Entry::Sharens),
     ];
-    let case = |stack| Case { stack, workload: workload.clone(), ranks: 2, settings: Settings::default() };
+    let case = |stack| Case {
+        stack,
+        workload: workload.clone(),
+        ranks: 2,
+        placement: Placement::default(),
+        settings: Settings::default(),
+    };
     Design {
         schema: SCHEMA,
         campaign: "aa".into(),
         seed: setup.seed.wrapping_add(trial),
         blocks: setup.blocks,
         app: Compilation::Shared,
+        against: Against::Baseline,
         cases: stacks.map(case).to_vec(),
         probes: Vec::new(),
         limits: Limits::default(),

@@ -141,8 +141,9 @@ pub(super) struct Around<'a> {
     pub(super) ours: &'a mut Ours,
     pub(super) scratch: &'a Scratch,
     pub(super) scope: Scope,
-    /// Whether this command may be waiting for the end of what an earlier one of the attempt has started.
-    pub(super) awaits_earlier: bool,
+    /// Where this command may be waiting for the end of what an earlier one of the attempt has started: those whose status
+    /// somebody still wants to read.
+    pub(super) spare: Option<&'a [Identity]>,
 }
 
 impl Around<'_> {
@@ -215,6 +216,15 @@ impl<'a> Watch<'a> {
 
     /// Watches until the leading program has ended.
     pub(super) fn until_end(&mut self, around: &mut Around<'_>) -> Result<Exit, ProcessError> {
+        self.until(around, false)?.map_or_else(|| unreachable!("nobody has asked for less"), Ok)
+    }
+
+    /// Watches until the observer has seen enough (none then), or the leading program has ended.
+    pub(super) fn until_enough(&mut self, around: &mut Around<'_>) -> Result<Option<Exit>, ProcessError> {
+        self.until(around, true)
+    }
+
+    fn until(&mut self, around: &mut Around<'_>, stays: bool) -> Result<Option<Exit>, ProcessError> {
         let mut phase = Phase::Running;
         loop {
             let next = match phase {
@@ -227,7 +237,10 @@ impl<'a> Watch<'a> {
                 around.take_stock()?;
             }
             if let Some(exit) = self.exit()? {
-                return Ok(exit);
+                return Ok(Some(exit));
+            }
+            if stays && self.enough && matches!(phase, Phase::Running) {
+                return Ok(None);
             }
             phase = self.advance(phase, around)?;
         }
@@ -270,11 +283,11 @@ impl<'a> Watch<'a> {
     /// Waits for output, the end, a signal or `until`; reads what there is.
     fn wait(&mut self, around: &Around<'_>, until: Option<Instant>) -> Result<(), ProcessError> {
         let bell = around.bell;
-        if around.awaits_earlier {
+        if let Some(spare) = around.spare {
             // `instance stop` asks the kernel whether the instance lives, and a zombie of ours would pass for alive.
-            around.ours.reap_all_but(self.id);
+            around.ours.reap_all_but(spare);
         }
-        let blind = (around.awaits_earlier || self.pidfd.is_none()).then_some(GLANCE);
+        let blind = (around.spare.is_some() || self.pidfd.is_none()).then_some(GLANCE);
         let left = until.map(|until| until.saturating_duration_since(now()));
         let timeout = left.into_iter().chain(blind).min().map(timespec);
         let mut fds: Vec<PollFd<'_>> = self.taps.iter().map(|tap| PollFd::new(tap, PollFlags::IN)).collect();
@@ -363,6 +376,11 @@ impl<'a> Watch<'a> {
             Some(LogFailed { path, source }) => Err(ProcessError::Log { path, source }),
             None => Ok(Ended { exit, reason: self.reason, wall, stderr: self.stderr }),
         }
+    }
+
+    /// Its pipes, of a program that goes on.
+    pub(super) fn into_taps(self) -> Vec<Tap> {
+        self.taps
     }
 
     /// Whether the harness ended it.

@@ -4,6 +4,7 @@
 //! shows, and colour only repeats what a word or a marker says.
 
 mod appendix;
+mod matrix;
 mod pictures;
 mod summary;
 mod tables;
@@ -29,6 +30,7 @@ pub fn render(report: &Report) -> String {
     let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|kernel| !report.sizes(*kernel).is_empty()).collect();
     let sections: Vec<Section> = [
         Some(summary::answers(&page)),
+        matrix::matrices(&page),
         summary::grid(&page, &kernels),
         pictures::ratios(&page, &kernels),
         pictures::absolute(&page, &kernels),
@@ -38,6 +40,7 @@ pub fn render(report: &Report) -> String {
         appendix::failures(report),
         appendix::probes(report),
         Some(appendix::method(report)),
+        Some(appendix::rules(report)),
         Some(appendix::environment(&page)),
         appendix::commands(report),
     ]

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use bench_app::{Bytes, Cell, Kernel, event::Late, kernel::Reading};
 
 use crate::{
+    against,
     case::Case,
     diagnose::{self, Known},
     id::{AttemptId, CaseId},
     medians::Medians,
     plan,
-    record::{Design, Manifest, Outcome, Purpose, Record, Sample},
+    record::{Design, Manifest, Observed, Outcome, Purpose, Record, Sample},
     stats,
 };
 
 use super::{
-    Blocks, CaseReport, CellReport, CellStatus, Cost, Costs, Failure, Figure, LEVEL, LaunchFigure, Launches,
-    ProbeReport, Rate, Report, Role, SCHEMA, Seen, Time, answer, judge::judge, notes::notes, words,
+    Blocks, Bounds, Canary, CaseReport, CellReport, CellStatus, Cost, Costs, Failure, Figure, LEVEL, LaunchFigure,
+    Launches, ProbeReport, Rate, Report, Role, SCHEMA, Seen, Time, answer, judge::judge, matrix, notes::notes, words,
 };
 
 /// The report of a run.
@@ -37,17 +38,21 @@ pub fn model(manifest: &Manifest, design: &Design, records: &[Record], samples: 
         level: LEVEL,
         margin,
         decision: design.decision.clone(),
+        against: design.against,
         launches_needed: stats::smallest_sample(LEVEL),
         family,
         blocks: run.blocks(),
         notes: Vec::new(),
         cases,
+        bounds: run.bounds(),
+        matrices: Vec::new(),
         probes: design.probes.iter().map(|case| run.probe(case)).collect(),
         failures: run.failures(),
         facts: manifest.facts.clone(),
         files: manifest.files.clone(),
         origins: manifest.origins.clone(),
     };
+    report.matrices = matrix::matrices(&report);
     let answers: Vec<String> = report.cases.iter().map(|case| answer::case(case, &report)).collect();
     report.cases.iter_mut().zip(answers).for_each(|(case, answer)| case.answer = answer);
     report.notes = notes(&report);
@@ -84,6 +89,22 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn bounds(&self) -> Bounds {
+        let analysed = self.records.iter().filter(|r| is_analysed(r.purpose) && r.outcome == Outcome::Completed);
+        let observed: Vec<&Observed> = analysed.map(|record| &record.observed).collect();
+        let mut copies: BTreeMap<Bytes, f64> = BTreeMap::new();
+        for (bytes, ns) in observed.iter().flat_map(|observed| &observed.copies) {
+            copies.entry(*bytes).and_modify(|least| *least = least.min(*ns)).or_insert(*ns);
+        }
+        let visits = observed.iter().flat_map(|observed| &observed.canary);
+        let readings = stats::sorted(&visits.flat_map(|(_, before, after)| [*before, *after]).collect::<Vec<_>>());
+        let canary = || {
+            let [p10, median, p90] = [0.1, 0.5, 0.9].map(|q| stats::quantile_of_sorted(&readings, q));
+            Some(Canary { p10: p10?, median: median?, p90: p90?, k: readings.len() })
+        };
+        Bounds { copies: copies.into_iter().collect(), canary: canary() }
+    }
+
     fn cases(&self) -> Vec<CaseReport> {
         let Some((baseline, others)) = self.design.cases.split_first() else { return Vec::new() };
         let roles = [(baseline, Role::Baseline), (baseline, Role::Twin)];
@@ -106,6 +127,11 @@ impl<'a> Run<'a> {
             name: format!("{}{suffix}", self.name(case)),
             host: case.stack.host().map(|host| host.mpi.clone()),
             image: case.stack.image().and_then(|image| image.mpi.clone()),
+            reference: match role {
+                Role::Baseline => None,
+                Role::Twin => Some(id.clone()),
+                Role::Compared => against::reference(self.design, case).map(Case::id),
+            },
             ranks: case.ranks,
             buffers: case.workload.buffers,
             answer: String::new(),
@@ -148,7 +174,11 @@ impl<'a> Run<'a> {
             (Some(outcome), figure) => {
                 CellStatus::Failed { outcome, measured: figure.map_or(0, |figure| figure.time.k) }
             }
-            (None, None) => CellStatus::Failed { outcome: self.last_failure(&case.id(), cell), measured: 0 },
+            (None, None) => match self.last_failure(&case.id(), cell) {
+                // Found to work, and not measured yet.
+                Outcome::Skipped { .. } if self.ran(&case.id(), cell) => CellStatus::Ran,
+                outcome => CellStatus::Failed { outcome, measured: 0 },
+            },
         };
         CellReport { kernel: cell.kernel, bytes: cell.bytes, repetitions: cell.k.get(), status }
     }
@@ -158,6 +188,11 @@ impl<'a> Run<'a> {
         let asked = self.of(case).filter(|r| r.cells.contains(&cell) && r.outcome != Outcome::Completed);
         let untried = || Outcome::Skipped { reason: "the run ended before".into() };
         asked.last().map_or_else(untried, |record| record.outcome.clone())
+    }
+
+    /// Whether any launch measured the cell, analysed or not.
+    fn ran(&self, case: &CaseId, cell: Cell) -> bool {
+        self.of(case).any(|record| !self.batches(record.attempt, cell).is_empty())
     }
 
     fn figure(&self, cell: Cell, launches: &BTreeMap<u32, &Record>) -> Option<Figure> {
@@ -220,10 +255,9 @@ impl<'a> Run<'a> {
         let retired = plan::retired(case, self.records);
         let cell = |cell: Cell| {
             let outcome = retired.iter().find(|r| r.cell == cell).map(|r| r.outcome.clone());
-            let ran = records.iter().any(|r| !self.batches(r.attempt, cell).is_empty());
             let status = match outcome {
                 Some(outcome) => CellStatus::Failed { outcome, measured: 0 },
-                None if ran => CellStatus::Ran,
+                None if self.ran(&id, cell) => CellStatus::Ran,
                 None => CellStatus::Failed { outcome: self.last_failure(&id, cell), measured: 0 },
             };
             CellReport { kernel: cell.kernel, bytes: cell.bytes, repetitions: cell.k.get(), status }

@@ -7,7 +7,7 @@ use super::{Blocks, CaseReport, LEVEL, Launches, Report, Role, fields, words::pe
 /// All that a reader should mind.
 pub(super) fn notes(report: &Report) -> Vec<String> {
     let once = report.cases.iter().filter(|case| case.role != Role::Twin);
-    let doubts = report.cases.iter().flat_map(|case| doubts(case, report.baseline()));
+    let doubts = report.cases.iter().flat_map(|case| doubts(case, report.reference(case)));
     let whole = [unfinished(report), too_few(report), imprecise(report)].into_iter().flatten();
     whole.chain(doubts).chain(once.filter_map(other_library)).collect()
 }
@@ -54,13 +54,14 @@ fn imprecise(report: &Report) -> Option<String> {
 }
 
 /// What makes one case's figures doubtful.
-fn doubts(case: &CaseReport, baseline: Option<&CaseReport>) -> Vec<String> {
+fn doubts(case: &CaseReport, reference: Option<&CaseReport>) -> Vec<String> {
     let Launches { made, completed } = case.launches;
     let lost = (completed < made).then(|| format!("{}: {completed} of {made} analysed launches completed.", case.name));
     let place = |case: &CaseReport| case.seen.placement.join(" or ");
     let elsewhere =
-        baseline.filter(|b| completed > 0 && b.launches.completed > 0 && place(b) != place(case)).map(|b| {
-            format!("{}: placed differently from the baseline ({}; baseline: {}).", case.name, place(case), place(b))
+        reference.filter(|r| completed > 0 && r.launches.completed > 0 && place(r) != place(case)).map(|r| {
+            let (name, other) = (&case.name, &r.name);
+            format!("{name}: placed differently from {other} ({}; {other}: {}).", place(case), place(r))
         });
     lost.into_iter().chain(elsewhere).collect()
 }

@@ -57,6 +57,18 @@ pub(super) fn library(mpi: &Mpi) -> String {
     format!("{family} {}", mpi.version)
 }
 
+/// How to read the matrices.
+pub(super) fn matrix(report: &Report) -> String {
+    let percent = report.margin.percent();
+    format!(
+        "Of each host with each image the figure that says most: on the diagonal time over native's of that version, which is \
+         what the mode costs; elsewhere over the image's own version under its own host, which is what the mismatch costs. \
+         slow, fast: by more than {percent} %; = the same within {percent} % at all sizes; ~ different, by less; ? undecided; n/c not \
+         comparable. A word without a figure, or below one, is how it ended; * the image's own version ends just so: the mode's \
+         doing, no mismatch."
+    )
+}
+
 /// What the permanent pair of baselines says about all other figures.
 pub(super) fn sanity(report: &Report) -> Option<String> {
     let twin = report.twin()?;

@@ -13,10 +13,12 @@ use bench_app::{
     workload::{BufferKind, Order},
 };
 use harness::{
+    against::Against,
     app::{self, Headers},
-    case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Settings, Stack},
+    case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Placement, Settings, Stack},
     cli::edge::Edge,
     compose::apptainer::Runtime,
+    decision::Decision,
     diagnose::{Finding, Known, diagnose},
     id::AttemptId,
     image,
@@ -24,7 +26,8 @@ use harness::{
     mpi, plan,
     process::{Place, Room},
     record::{Design, Limits, Manifest, Record, SCHEMA},
-    run::Runner,
+    run::{Envs, Runner},
+    site::nodes::Nodes,
     store::{self, Store},
 };
 use serde::Serialize;
@@ -147,7 +150,8 @@ impl Bench {
             cases: Vec::new(),
             probes: vec![case],
             limits: Limits { hello_s: 4.0, silence_s: 2.0, total_s: 20.0 },
-            decision: harness::decision::Decision::default(),
+            decision: Decision::default(),
+            against: Against::default(),
         };
         let manifest = Manifest {
             schema: SCHEMA,
@@ -162,9 +166,10 @@ impl Bench {
         let mut store = Store::create(self.dir.path(), &manifest, &design).unwrap();
         let (runtime, env) = (self.runtime(fault.through), self.edge.launch_env());
         let now = || "2026-11-25T02:30:00.000Z".to_owned();
-        let runner = Runner { design: &design, runtime: &runtime, env: &env, room: self.edge.room(), now };
+        let (nodes, env) = (Nodes::alone("localhost"), Envs { plain: &env, scheduled: &env });
+        let runner = Runner { design: &design, runtime: &runtime, nodes: &nodes, env, room: self.edge.room(), now };
         let step = plan::next(&design, &[], &Medians::default()).unwrap();
-        let (record, samples) = runner.make(AttemptId(1), &step, &mut store).unwrap();
+        let (record, samples, _) = runner.make(AttemptId(1), &step, &nodes, &mut store).unwrap();
         let medians = Medians::of(&samples);
         let median = |cell: &Cell| Some((cell.kernel, cell.bytes, medians.get(record.attempt, *cell)?));
         let medians = record.cells.iter().filter_map(median).collect();
@@ -215,7 +220,8 @@ impl Fault {
         };
         let mca = BTreeMap::from([("btl".to_owned(), "^ofi".to_owned())]);
         let settings = Settings { mca, ..Settings::default() };
-        Self { rule: "", case: Case { stack, workload, ranks: 2, settings }, through: None, slots: None }
+        let case = Case { stack, workload, ranks: 2, placement: Placement::default(), settings };
+        Self { rule: "", case, through: None, slots: None }
     }
 
     pub(crate) fn is(self, rule: &'static str) -> Self {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{Page, Section, command, scrolling};
 use crate::{
-    report::{CaseReport, Failure, Report, Role, words},
+    report::{CaseReport, Failure, Report, Role, rules, words},
     stats::Method,
 };
 
@@ -99,6 +99,30 @@ pub(super) fn method(report: &Report) -> Section {
         }
     };
     Section { id: "method", heading: "Method", body }
+}
+
+/// How the run stands to the field's rules.
+pub(super) fn rules(report: &Report) -> Section {
+    let table = html! {
+        table.plain {
+            caption.unseen { "Twelve rules" }
+            thead { tr { @for name in ["rule", "kept", "by this run"] { th scope="col" { (name) } } } }
+            tbody {
+                @for (number, rule) in (1..).zip(rules::rules(report)) {
+                    tr {
+                        th scope="row" { (number) ". " (rule.asks) }
+                        @if rule.kept { td { "yes" } } @else { td.failed { "no" } }
+                        td.said { (rule.answer) }
+                    }
+                }
+            }
+        }
+    };
+    let body = html! {
+        p { "Hoefler and Belli's rules for benchmarks of parallel systems (SC15), filled from the data of this run." }
+        (scrolling("Twelve rules", &table))
+    };
+    Section { id: "rules", heading: "Twelve rules", body }
 }
 
 /// Facts, files, origins of settings, and what launches found.

@@ -1,0 +1,70 @@
+//! What a pilot teaches: known scatter is found again, and a published run gives a campaign that can be planned.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+#[expect(dead_code, reason = "shared with other tests")]
+mod synthetic;
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use harness::pilot::{BATCH_NS, NoAdvice, advise};
+use predicates::{prelude::PredicateBooleanExt, str::contains};
+
+#[test]
+fn a_known_scatter_is_found_again_and_sets_visits_and_blocks() {
+    let mut run = synthetic::quick(40, 3);
+    let advice = |run: &synthetic::Run| advise(&run.design, &run.records, &run.samples).unwrap();
+    let plain = advice(&run);
+    // The made-up machine: 3 % of a launch and 1.5 % of each cell in it; batches within 4 %, some slower.
+    assert!((0.028..0.040).contains(&plain.grounds.between_launches), "{plain:?}");
+    assert!((0.002..0.015).contains(&plain.grounds.between_visits), "{plain:?}");
+    assert_eq!(plain.rounds.get(), 3, "launches scatter more than visits: more visits would be in vain");
+    assert_eq!((plain.blocks, plain.grounds.precision), (12, None), "the fewest for a family of 60 to 90");
+
+    run.design.decision.precision = Some(0.01);
+    let fine = advice(&run);
+    // (1.96 * 0.047 / 0.01)^2 * 1.05 is about 90; the widest of all comparisons scatters somewhat more.
+    assert!((80..200).contains(&fine.blocks) && fine.blocks.is_multiple_of(5), "{fine:?}");
+    run.design.decision.precision = Some(0.02);
+    assert!(advice(&run).blocks < fine.blocks / 2);
+}
+
+#[test]
+fn k_is_the_same_in_all_modes_and_enough_for_the_fastest() {
+    let run = synthetic::quick(4, 1);
+    let advice = advise(&run.design, &run.records, &run.samples).unwrap();
+    assert_eq!(advice.cells.len(), run.design.cases[0].workload.cells.len());
+    for cell in &advice.cells {
+        let times = run.samples.iter().filter(|s| (s.kernel, s.bytes) == (cell.kernel, cell.bytes));
+        let fastest = times.map(|s| s.ns as f64 / f64::from(s.k)).fold(f64::INFINITY, f64::min);
+        assert!(f64::from(cell.k.get()) * fastest > 0.8 * BATCH_NS, "{cell}: {fastest} ns");
+    }
+}
+
+#[test]
+fn too_few_launches_teach_nothing() {
+    let run = synthetic::quick(2, 1);
+    let mut records = run.records.clone();
+    records.retain(|record| record.block < 2);
+    assert!(matches!(advise(&run.design, &records, &run.samples), Err(NoAdvice::TooFewLaunches)));
+}
+
+#[test]
+fn the_published_run_tunes_its_campaign() {
+    let home = tempfile::tempdir().unwrap();
+    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/vm-2-cores");
+    let sifbench = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sifbench"));
+        command.env_clear().env("HOME", home.path()).env("PATH", home.path()).current_dir(home.path());
+        command
+    };
+    let pilot = sifbench().args(["pilot", "versions", "--from"]).arg(&published).assert().code(0);
+    pilot.stdout(contains("scatter").and(contains("K = ")).and(contains("versions-tuned.toml\n")));
+    let text = std::fs::read_to_string(home.path().join("versions-tuned.toml")).unwrap();
+    assert!(text.starts_with("# K, rounds and blocks were fixed by a pilot on ") && text.contains("latency = [\"8:"));
+    sifbench().args(["plan", "versions-tuned.toml"]).assert().code(0).stdout(contains("latency@8:"));
+    let other = sifbench().args(["pilot", "quick", "--from"]).arg(&published).assert();
+    other.code(0).stdout(contains("quick-tuned.toml"));
+    sifbench().args(["pilot", "versions", "--from", "."]).assert().code(1).stderr(contains("hint"));
+}
