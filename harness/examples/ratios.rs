@@ -59,7 +59,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// What is compared, in the order in which it comes first, with its launches.
-fn read() -> Result<Vec<(String, Vec<Launch>)>, Box<dyn Error>> {
+type Rows = Vec<(String, Vec<Launch>)>;
+
+fn read() -> Result<Rows, Box<dyn Error>> {
     let mut rows: Vec<(String, BTreeMap<String, Pairs>)> = Vec::new();
     for line in csv::ReaderBuilder::new().has_headers(false).from_reader(stdin()).deserialize() {
         let (what, launch, cost, baseline): Line = line?;
