@@ -1,6 +1,6 @@
 //! Why a launch failed, or is slow: rules over what it told, each with its evidence.
 //!
-//! A rule is a row of [`rules::RULES`]: signs that must all be seen, the cause that follows, how sure that is, and what
+//! A rule is a row of [`rules::all`]: signs that must all be seen, the cause that follows, how sure that is, and what
 //! helps. Nothing here reads or writes; who asks brings the launch. A cause is *proven* where the evidence is the fact
 //! itself, *likely* where it is what is usually said then, and a *guess* where the same signs have other causes too.
 
@@ -17,7 +17,6 @@ use crate::{
     record::{Outcome, Record},
 };
 use remedy::{Advice, Remedy};
-use rules::RULES;
 pub use sign::Sign;
 
 /// What is known of one launch.
@@ -173,7 +172,7 @@ impl Finding {
 pub fn diagnose(known: &Known<'_>) -> Vec<Finding> {
     let mut topics: Vec<Topic> = Vec::new();
     let mut findings: Vec<Finding> = Vec::new();
-    for rule in RULES {
+    for rule in rules::all() {
         if let Some(finding) = (!topics.contains(&rule.topic)).then(|| find(rule, known)).flatten() {
             topics.push(rule.topic);
             findings.push(finding);

@@ -4,6 +4,7 @@
 //! pure: who asks brings the logs.
 
 pub mod text;
+pub mod trial;
 
 use std::collections::BTreeMap;
 

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use bench_app::{Bytes, Kernel};
 use harness::{
-    case::Case,
-    diagnose::{Confidence, Finding, Known, diagnose, line, rules::RULES},
+    case::{Case, Entry, Stack},
+    diagnose::{Confidence, Finding, Known, diagnose, line, remedy::Change, rules},
     record::Record,
 };
 use serde::Deserialize;
@@ -46,9 +46,8 @@ fn names() -> BTreeSet<String> {
 
 #[test]
 fn every_rule_has_a_captured_launch_and_names_its_cause() {
-    let rules: BTreeSet<String> = RULES.iter().map(|rule| rule.name.to_owned()).collect();
-    assert_eq!(rules.len(), RULES.len(), "a name stands for one rule");
-    let mut due = rules;
+    let mut due: BTreeSet<String> = rules::all().map(|rule| rule.name.to_owned()).collect();
+    assert_eq!(due.len(), rules::all().count(), "a name stands for one rule");
     due.insert("unknown".into());
     assert_eq!(names(), due);
     for name in due {
@@ -128,4 +127,42 @@ fn nothing_that_touches_a_fabric_is_advised_unless_there_is_none() {
     check("hang-cma", "btl_vader_single_copy_mechanism none");
     check("init-ofi", "--mca mtl ^ofi");
     check("finalize-ofi", "--mca btl ^ofi");
+}
+
+/// What can be tried is the same case with one change, and not the case itself.
+#[test]
+fn a_remedy_that_is_a_setting_changes_the_case_and_nothing_else() {
+    let check = |name: &str, brief: &str, change: &dyn Fn(&mut Case)| {
+        let captured = Captured::read(name);
+        let findings = diagnose(&captured.known());
+        let mut advice = findings.iter().flat_map(|finding| &finding.remedies);
+        let advice = advice.find(|advice| advice.brief == brief).unwrap_or_else(|| panic!("{name}: {findings:#?}"));
+        let mut expected = captured.case.clone();
+        change(&mut expected);
+        assert_eq!(advice.case.as_ref(), Some(&expected), "{name}");
+    };
+    check("hang-cma", "--sharens", &|case| {
+        let Stack::Hybrid { entry, .. } = &mut case.stack else { panic!("a hybrid case") };
+        *entry = Entry::Sharens;
+    });
+    check("hang-cma", "--mca btl_vader_single_copy_mechanism none", &|case| {
+        case.settings.mca.insert("btl_vader_single_copy_mechanism".into(), "none".into());
+    });
+    check("environment-dropped", "without --cleanenv", &|case| case.settings.flags.clear());
+    check("prefixes-differ", "without OPAL_PREFIX", &|case| case.settings.env.clear());
+    check("tcp-by-setting", "without --mca btl", &|case| case.settings.mca.clear());
+}
+
+#[test]
+fn a_flag_goes_with_its_value_and_others_stay() {
+    let check = |flags: &[&str], left: &[&str]| {
+        let mut case = Captured::read("hang-cma").case;
+        case.settings.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let changed = Change::WithoutFlag("--no-mount tmp").apply(&case);
+        assert_eq!(changed.map_or(case.settings.flags, |case| case.settings.flags), left);
+    };
+    check(&["--no-mount", "tmp", "--net"], &["--net"]);
+    check(&["--no-mount=tmp"], &[]);
+    check(&["--no-mount", "home"], &["--no-mount", "home"]);
+    check(&[], &[]);
 }

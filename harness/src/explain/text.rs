@@ -35,13 +35,15 @@ impl Text {
         self.page.line(&[]);
         self.page.line(&[(cell(&case.label, Tone::Strong), 0)]);
         self.indented(&case.answer, 2, Tone::Plain);
-        case.endings.iter().for_each(|ending| self.ending(ending));
+        for (ending, at) in case.endings.iter().zip(0..) {
+            self.ending(ending, &case.endings[..at]);
+        }
         if !case.findings.is_empty() {
             let cells: Vec<String> =
                 case.slower.iter().map(|slower| format!("{} {}", slower.kernel, slower.bytes)).collect();
             let title = match cells.is_empty() {
-                true => "figures, and what shows in a launch that completed".to_owned(),
-                false => format!("slower: {}", cells.join(", ")),
+                true => "figures there are; what shows in a launch:".to_owned(),
+                false => format!("slower: {}; what shows in a launch:", cells.join(", ")),
             };
             self.page.line(&[]);
             self.indented(&title, 2, Tone::Slower);
@@ -49,12 +51,20 @@ impl Text {
         case.findings.iter().for_each(|shared| self.shared(shared));
     }
 
-    fn ending(&mut self, ending: &Ending) {
+    /// An ending; what has been said of an `earlier` one is not said again.
+    fn ending(&mut self, ending: &Ending, earlier: &[Ending]) {
         let launches: Vec<String> = ending.attempts.iter().map(|attempt| attempt.0.to_string()).collect();
         let noun = if launches.len() == 1 { "launch" } else { "launches" };
         self.page.line(&[]);
         self.indented(&format!("{} ({noun} {})", ending.words, launches.join(", ")), 2, Tone::Failed);
-        ending.findings.iter().for_each(|finding| self.finding(finding));
+        for finding in &ending.findings {
+            let mut told = earlier.iter().flat_map(|ending| &ending.findings);
+            let known = told.any(|told| told.rule == finding.rule && told.remedies == finding.remedies);
+            match known && finding.confidence != Confidence::Unknown {
+                true => self.labelled("as above", &finding.short),
+                false => self.finding(finding),
+            }
+        }
     }
 
     fn shared(&mut self, shared: &Shared) {
@@ -73,7 +83,7 @@ impl Text {
         for (advice, first) in finding.remedies.iter().zip(firsts()) {
             self.typed(if first { "remedy" } else { "or" }, &advice.text);
             if !advice.campaign.is_empty() {
-                self.typed("", &format!("campaign: {}", advice.campaign));
+                self.typed("campaign", &advice.campaign);
             }
         }
         if !finding.reference.is_empty() {
