@@ -16,6 +16,8 @@ const LEVEL: f64 = 0.95;
 
 type Line = (String, String, f64, f64);
 type Pairs = Vec<(f64, f64)>;
+/// What is compared, with its launches.
+type Rows = Vec<(String, Vec<Launch>)>;
 
 /// One launch: medians of both costs, and the logarithm of their ratio.
 struct Launch {
@@ -58,9 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What is compared, in the order in which it comes first, with its launches.
-type Rows = Vec<(String, Vec<Launch>)>;
-
+/// In the order in which they come first.
 fn read() -> Result<Rows, Box<dyn Error>> {
     let mut rows: Vec<(String, BTreeMap<String, Pairs>)> = Vec::new();
     for line in csv::ReaderBuilder::new().has_headers(false).from_reader(stdin()).deserialize() {
