@@ -6,11 +6,13 @@ pub mod commands;
 pub mod compare;
 mod doctor;
 pub mod edge;
+mod grid;
 mod init;
 mod manual;
 mod nodes;
 mod pilot;
 mod progress;
+mod recommend;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 
@@ -45,6 +47,7 @@ use crate::{
         sifbench run --resume results/..    go on\n  \
         sifbench matrix                     every host's Open MPI with every image's\n  \
         sifbench report                     tables, and an HTML page of the newest run\n  \
+        sifbench recommend                  what to type here, and what it costs\n  \
         sifbench compare results/a results/b     what changed from one run to another\n\n\
         Exit codes: 0 done, 1 failed or lacking, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
 )]
@@ -67,6 +70,8 @@ enum Command {
     Pilot(pilot::PilotArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
+    /// Say what to type here, what it costs, and what is ruled out
+    Recommend(recommend::RecommendArgs),
     /// Compare runs, or cases of a run: figures, ratios, verdicts, and an exit code to gate on
     Compare(compare::CompareArgs),
     /// Test the method itself: how often it sees differences where there are none, and finds those there are
@@ -308,6 +313,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Matrix(args) => commands::run(&edge, &args.clone().into()),
         Command::Pilot(args) => pilot::pilot(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
+        Command::Recommend(args) => recommend::recommend(&edge, args),
         Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
         Command::Doctor(args) => doctor::doctor(&edge, args),

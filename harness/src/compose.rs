@@ -14,7 +14,7 @@ use std::path::Path;
 use bench_app::Workload;
 
 use crate::{
-    case::{Case, Entry, HostMpi, Launcher, Settings, Stack},
+    case::{Case, Entry, Environment, HostMpi, Launcher, Settings, Stack},
     command::CommandSpec,
     site::nodes::{Nodes, Strategy},
 };
@@ -37,6 +37,8 @@ pub struct Ground<'a> {
     /// The instance's name, where the mode has one.
     pub instance: &'a str,
 }
+/// Where an image says what overrules the host's leaks, and nothing else (containers/*.def).
+const OVERRULES: &str = "/.singularity.d/env/91-environment.sh";
 
 /// The commands of one launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,10 +103,17 @@ pub const HELD: &str = "sifbench: the instance is held";
 /// # Errors
 /// The combination cannot exist there, and why.
 pub fn compose(case: &Case, workload: &Workload, ground: &Ground<'_>) -> Result<Commands, String> {
+    around(case, &|path| CommandSpec::new(path).args(workload.to_args()), ground)
+}
+
+/// The same around any program: `app` makes its command from where bench-app would lie.
+///
+/// # Errors
+/// The combination cannot exist there, and why.
+pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, ground: &Ground<'_>) -> Result<Commands, String> {
     let Case { stack, settings, .. } = case;
     let Ground { runtime, nodes, instance } = *ground;
     let spread = Spread::of(case, nodes)?;
-    let app = |path: &str| CommandSpec::new(path).args(workload.to_args());
     let launch = |inner, host: &HostMpi| match settings.launcher {
         Launcher::Mpirun => {
             let mpirun = Mpirun { mpi: &host.mpi, prefix: &host.prefix, mca: &settings.mca };
@@ -122,6 +131,11 @@ pub fn compose(case: &Case, workload: &Workload, ground: &Ground<'_>) -> Result<
         elsewhere: spread.hosts().skip(1).map(str::to_owned).collect(),
     };
     let options = Options::from_settings(settings);
+    let options = match (settings.environment, stack.image().is_some_and(|image| image.mpi.is_some())) {
+        // What is no file is not read there: the image is as if nobody had prepared it.
+        (Environment::Raw, true) => options.bind(&format!("/dev/null:{OVERRULES}")),
+        (Environment::Raw, false) | (Environment::Clean, _) => options,
+    };
     Ok(match stack {
         Stack::Native { host, app: path } => {
             let app = app(&path.to_string_lossy()).env("LD_LIBRARY_PATH", library_dir(host));

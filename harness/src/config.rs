@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::{
     against::Against,
     app::{Compilation, Headers},
-    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack, Within},
+    case::{Case, Entry, Environment, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack, Within},
     decision::Decision,
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
@@ -100,6 +100,8 @@ struct Probe {
     mode: Word<Mode>,
     host: Option<MpiVersion>,
     image: Option<MpiVersion>,
+    /// Instead of that of the settings.
+    environment: Option<Environment>,
 }
 
 /// A value written as a string and parsed by its `FromStr`, so that the parser can point at it.
@@ -257,6 +259,11 @@ impl Campaign {
             placement,
             settings: self.settings.clone(),
         };
+        let probe = |probe: &Probe| {
+            let mut case = case(probe.mode.0, probe.host.as_ref(), probe.image.as_ref());
+            case.settings.environment = probe.environment.unwrap_or(case.settings.environment);
+            usual_without_an_mpi(case)
+        };
         Design {
             schema: SCHEMA,
             campaign: self.name.clone(),
@@ -264,8 +271,12 @@ impl Campaign {
             blocks: overrides.blocks.unwrap_or(self.blocks),
             app: self.app,
             against: if self.matrix.is_some() { Against::OwnVersion } else { Against::Baseline },
-            cases: self.pairs().into_iter().map(|(mode, (host, image))| case(mode, host, image)).collect(),
-            probes: self.probes.iter().map(|p| case(p.mode.0, p.host.as_ref(), p.image.as_ref())).collect(),
+            cases: self
+                .pairs()
+                .into_iter()
+                .map(|(mode, (host, image))| usual_without_an_mpi(case(mode, host, image)))
+                .collect(),
+            probes: self.probes.iter().map(probe).collect(),
             limits: self.limits,
             decision: self.decision.clone(),
         }
@@ -289,6 +300,14 @@ impl Campaign {
             }
         }
     }
+}
+
+/// What has no image with an MPI cannot see more or less of the host's: it is the same case whatever the settings say.
+fn usual_without_an_mpi(mut case: Case) -> Case {
+    if !needs(case.stack.mode()).1 {
+        case.settings.environment = Environment::default();
+    }
+    case
 }
 
 fn unique<'a>(versions: impl Iterator<Item = &'a MpiVersion>) -> Vec<MpiVersion> {

@@ -20,6 +20,7 @@ pub mod mpi;
 pub mod pilot;
 pub mod plan;
 pub mod process;
+pub mod recommend;
 pub mod record;
 pub mod report;
 pub mod run;

@@ -37,6 +37,7 @@ pub use fields::Field;
 pub use matrix::{Crossing, Failed, Matrix, Telling};
 pub use model::model;
 pub use verdict::{Ratio, Verdict};
+pub(crate) use words::short;
 
 /// Version of the report as JSON; it changes when a field changes its meaning.
 pub const SCHEMA: u32 = 1;

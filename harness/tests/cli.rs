@@ -18,9 +18,17 @@ fn home() -> tempfile::TempDir {
 
 #[test]
 fn help_teaches_and_goes_to_standard_output() {
-    for words in
-        ["--help", "plan --help", "run --help", "report --help", "compare --help", "aa --help", "image build --help"]
-    {
+    for words in [
+        "--help",
+        "plan --help",
+        "run --help",
+        "matrix --help",
+        "report --help",
+        "recommend --help",
+        "compare --help",
+        "aa --help",
+        "image build --help",
+    ] {
         let words: Vec<&str> = words.split(' ').collect();
         sifbench(&home()).args(words).assert().code(0).stdout(contains("Example"));
     }

@@ -8,7 +8,7 @@ use bench_app::{
     workload::{BufferKind, Order},
 };
 use harness::{
-    case::{Case, Entry, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Placement, Settings, Stack},
+    case::{Case, Entry, Environment, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Placement, Settings, Stack},
     compose::{Commands, Ground, apptainer::Runtime, compose},
     site::{
         Allocation, Node, Scheduler,
@@ -38,6 +38,7 @@ fn settings() -> Settings {
     let map = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
     Settings {
         launcher: Launcher::default(),
+        environment: Environment::Raw,
         mca: map("btl_vader_single_copy_mechanism", "none"),
         flags: vec!["--containall".into()],
         binds: vec!["/scratch:/data".into()],

@@ -175,7 +175,7 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Makes a run and closes it; its directory, or none where the user stopped it.
 pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
-    if let Some(scheduler) = site::login_node(edge.env(), |program| edge.on_path(program).is_some())
+    if let Some(scheduler) = edge.login_node()
         && !args.running.here
         && !args.running.nodes.are_named(edge)
     {

@@ -43,12 +43,12 @@ pub(super) struct PilotArgs {
     /// Where results are kept [env: SIFBENCH_RESULTS] [default: results]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
-    /// Where to run.
-    #[command(flatten)]
-    nodes: NodeArgs,
     /// Run here although this looks like a login node
     #[arg(long)]
     here: bool,
+    /// Which nodes, and how they are reached.
+    #[command(flatten)]
+    nodes: NodeArgs,
     /// Print what was learnt as JSON
     #[arg(long)]
     json: bool,
@@ -59,7 +59,7 @@ impl PilotArgs {
         let own = Own { blocks: Some(self.blocks), ..Own::default() };
         let campaign = CampaignArgs { campaign: self.campaign.clone(), own };
         let (site, results, nodes) = (self.site.clone(), self.results.clone(), self.nodes.clone());
-        RunArgs { campaign, running: Running { resume: None, site, results, here: self.here, json: false, nodes } }
+        RunArgs { campaign, running: Running { resume: None, site, results, here: self.here, nodes, json: false } }
     }
 }
 

@@ -29,8 +29,8 @@ pub fn render(report: &Report) -> String {
     let page = Page { report, sheets: plot::sheets(report) };
     let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|kernel| !report.sizes(*kernel).is_empty()).collect();
     let sections: Vec<Section> = [
-        Some(summary::answers(&page)),
         matrix::matrices(&page),
+        Some(summary::answers(&page)),
         summary::grid(&page, &kernels),
         pictures::ratios(&page, &kernels),
         pictures::absolute(&page, &kernels),

@@ -89,7 +89,7 @@ pub(super) fn sanity(report: &Report) -> Option<String> {
 }
 
 /// One word or two for a table's cell, at most nine columns wide.
-pub(super) fn short(outcome: &Outcome) -> String {
+pub(crate) fn short(outcome: &Outcome) -> String {
     use crate::record::Phase;
     match outcome {
         Outcome::Completed => "completed".into(),
