@@ -34,7 +34,8 @@ fn held(attempt: &mut Attempt<'_>, holder: &CommandSpec, nodes: u32, env: &Env) 
     let (mut count, mut said) = (0, String::new());
     let ended = attempt.hold(holder, env, PATIENCE, &mut |_, line| {
         count += u32::from(line.trim() == HELD);
-        if !line.trim().is_empty() {
+        // What srun adds to the words of the one that failed is no reason.
+        if !line.trim().is_empty() && !line.starts_with("srun: ") {
             line.trim().clone_into(&mut said);
         }
         if count == nodes { Pulse::Enough } else { Pulse::Quiet }
