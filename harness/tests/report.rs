@@ -235,20 +235,30 @@ fn json_holds_the_whole_model() {
     assert!(synthetic::quick(6, 1).report().to_json() == json);
 }
 
-/// Whoever renders the published run again reads what the front page quotes.
-#[test]
-fn the_front_page_quotes_the_published_run() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let dir = harness::store::resolve(&root.join("results/vm-2-cores")).unwrap();
+/// A published run, rendered again.
+fn published(name: &str) -> Report {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
+    let dir = harness::store::resolve(&root.join(name)).unwrap();
     let run = harness::store::load(&dir).unwrap();
     assert!(run.closed);
-    let report = harness::report::model(&run.manifest, &run.design, &run.records, &run.samples);
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    harness::report::model(&run.manifest, &run.design, &run.records, &run.samples)
+}
+
+/// Whoever renders the published runs again reads what the front page quotes.
+#[test]
+fn the_front_page_quotes_the_published_runs() {
+    let readme = include_str!("../../README.md");
+    let report = published("vm-2-cores");
     let words = readme.replace("> ", "").split_whitespace().collect::<Vec<_>>().join(" ");
     let answers = report.cases.iter().map(|case| (&case.label, &case.answer));
     let quoted = answers.filter(|(label, answer)| words.contains(&format!("**{label}**: {answer}"))).count();
     assert_eq!(quoted, 2, "README.md quotes what the run does not say:\n{report:#?}");
     assert_eq!(report.probes[0].answer, "2 singletons");
+
+    let table = table(&published("vm-2-cores-matrix"));
+    let (_, heat_map) = readme.split_once("```text\n").unwrap();
+    let (heat_map, _) = heat_map.split_once("```").unwrap();
+    assert!(heat_map.lines().count() > 6 && table.contains(heat_map), "README.md quotes another matrix:\n{table}");
 }
 
 fn matrix(report: &Report, mode: Mode) -> &Matrix {
