@@ -22,8 +22,8 @@ pub const MEETING: Duration = Duration::from_millis(1500);
 const ONE_ADDRESS: Duration = Duration::from_millis(300);
 /// Addresses of a node that are tried.
 pub const ADDRESSES: usize = 8;
-/// After that a reading is given up.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// After that a reading is given up: far longer than a busy machine lets a process wait, far shorter than a launch may be silent.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The slowest stream that is waited for, bytes in a millisecond.
 const SLOWEST: u64 = 4 << 10;
 

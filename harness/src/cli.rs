@@ -6,6 +6,7 @@ pub mod commands;
 pub mod compare;
 mod doctor;
 pub mod edge;
+mod explain;
 mod grid;
 mod init;
 mod manual;
@@ -48,6 +49,7 @@ use crate::{
         sifbench matrix                     every host's Open MPI with every image's\n  \
         sifbench report                     tables, and an HTML page of the newest run\n  \
         sifbench recommend                  what to type here, and what it costs\n  \
+        sifbench explain                    why cases failed or are slow, and what helps\n  \
         sifbench compare results/a results/b     what changed from one run to another\n\n\
         Exit codes: 0 done, 1 failed or lacking, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
 )]
@@ -72,6 +74,8 @@ enum Command {
     Report(ReportArgs),
     /// Say what to type here, what it costs, and what is ruled out
     Recommend(recommend::RecommendArgs),
+    /// Say why cases have no figure or are slow, with the evidence and what helps
+    Explain(explain::ExplainArgs),
     /// Compare runs, or cases of a run: figures, ratios, verdicts, and an exit code to gate on
     Compare(compare::CompareArgs),
     /// Test the method itself: how often it sees differences where there are none, and finds those there are
@@ -314,6 +318,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Pilot(args) => pilot::pilot(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
         Command::Recommend(args) => recommend::recommend(&edge, args),
+        Command::Explain(args) => explain::explain(&edge, args),
         Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
         Command::Doctor(args) => doctor::doctor(&edge, args),

@@ -49,6 +49,12 @@ impl MpiVersion {
         self.numbers[0]
     }
 
+    /// The three numbers, without what says that it is a candidate.
+    #[must_use]
+    pub const fn numbers(&self) -> [u32; 3] {
+        self.numbers
+    }
+
     /// The version that a library states of itself, as in `Open MPI v4.1.8, package: ..`.
     #[must_use]
     pub fn find_in(text: &str) -> Option<Self> {

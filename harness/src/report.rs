@@ -353,6 +353,9 @@ pub struct Failure {
     pub block: u32,
     /// How it ended.
     pub outcome: Outcome,
+    /// Why, in a line, where a rule knows it.
+    #[serde(default)]
+    pub cause: Option<String>,
     /// What it said.
     pub said: Vec<String>,
     /// What had to be cleared away after it.
@@ -418,6 +421,18 @@ impl Report {
     #[must_use]
     pub fn twin(&self) -> Option<&CaseReport> {
         self.cases.iter().find(|case| case.role == Role::Twin)
+    }
+
+    /// Why launches of a case ended as `outcome` says, in a line, where that is known. What was not tried because of a
+    /// failure shares its cause.
+    #[must_use]
+    pub fn cause(&self, case: &CaseId, outcome: &Outcome) -> Option<&str> {
+        let words = match outcome {
+            Outcome::Skipped { reason } => reason.clone(),
+            other => other.to_string(),
+        };
+        let of_case = self.failures.iter().filter(|failure| failure.case == *case);
+        of_case.filter(|failure| failure.outcome.to_string() == words).find_map(|failure| failure.cause.as_deref())
     }
 
     /// The sizes at which any case or probe was to run `kernel`, ascending.

@@ -111,14 +111,29 @@ impl Runner<'_> {
             }
             listener.begins(&step, &records);
             let attempt = AttemptId(records.last().map_or(1, |last| last.attempt.0 + 1));
-            let (mut record, samples, lost) = self.attempt(attempt, &step, &nodes, store)?;
+            let (record, samples, lost) = self.make(attempt, &step, &nodes, store)?;
             nodes.list.retain(|node| !lost.contains(&node.host));
-            record.samples = store.append(&record, &samples)?;
             medians.add(&samples);
             listener.ended(&step, &record);
             records.push(record);
         }
         Ok(Finish::Complete)
+    }
+
+    /// Makes one launch, the next of `store`, and commits it. The nodes that are returned must not be used after it.
+    ///
+    /// # Errors
+    /// Only the harness's own: a launch that fails is a record.
+    pub fn make(
+        &self,
+        id: AttemptId,
+        step: &Step<'_>,
+        nodes: &Nodes,
+        store: &mut Store,
+    ) -> Result<(Record, Vec<Sample>, Vec<String>), RunError> {
+        let (mut record, samples, lost) = self.attempt(id, step, nodes, store)?;
+        record.samples = store.append(&record, &samples)?;
+        Ok((record, samples, lost))
     }
 
     /// One launch, with the nodes that must not be used after it.
@@ -257,9 +272,17 @@ pub(crate) fn not_started(error: ProcessError) -> Result<Outcome, RunError> {
     }
 }
 
-fn last_line(captured: &Captured) -> &str {
-    let lines = captured.stderr.lines().chain(captured.stdout.lines());
-    lines.map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason given")
+/// Why a helper failed: the line in which it says so, before the help it gives; else the end of what it said, where Apptainer
+/// has its reason in the line before the last.
+fn last_words(captured: &Captured) -> String {
+    let lines = captured.stderr.lines().chain(captured.stdout.lines()).map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("INFO:")).collect();
+    let complains = |line: &&&str| ["FATAL", "ERROR", "Error"].iter().any(|word| line.starts_with(word));
+    match (lines.iter().find(complains), lines.as_slice()) {
+        (Some(line), _) => (*line).to_owned(),
+        (None, []) => "no reason given".to_owned(),
+        (None, lines) => lines[lines.len().saturating_sub(2)..].join(" | "),
+    }
 }
 
 /// What had to be cleared away, in words.

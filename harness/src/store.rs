@@ -10,6 +10,7 @@ mod error;
 mod find;
 mod line;
 mod lock;
+mod logs;
 mod packed;
 mod read;
 
@@ -30,6 +31,7 @@ use self::{
 pub use self::{
     error::StoreError,
     find::resolve,
+    logs::said,
     read::{Run, Tail, load},
 };
 use crate::{

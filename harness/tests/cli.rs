@@ -137,7 +137,7 @@ fn plan_shows_several_nodes_before_there_are_any() {
     let plan = sifbench(&home()).args(["plan", "quick", "--placement", "one-a-node", "--agent", "oarsh"]).assert();
     plan.code(0).stdout(
         contains(":1,NODE2:1 --map-by ppr:1:node")
-            .and(contains("__agent oarsh NODE2 'apptainer instance start"))
+            .and(contains("__agent 1 oarsh NODE2 'apptainer instance start"))
             .and(contains("# unsupported: the image's own mpirun")),
     );
 }
@@ -146,6 +146,26 @@ fn plan_shows_several_nodes_before_there_are_any() {
 fn run_refuses_more_ranks_than_cores() {
     let refused = sifbench(&home()).args(["run", "quick", "--ranks", "5000"]).assert().code(3);
     refused.stderr(contains("5000 ranks"));
+}
+
+/// The published run: its hangs and singletons, with what was seen and what to type.
+#[test]
+fn explain_names_causes_with_their_evidence_and_what_to_type() {
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/vm-2-cores");
+    let explain = |words: &[&str]| sifbench(&home()).arg("explain").arg(published).args(words).assert();
+    let text = explain(&["hybrid 4.1.8"]).code(0).get_output().stdout.clone();
+    let text = String::from_utf8(text).unwrap();
+    for part in ["hang at latency 4 MiB", "user namespace differs between ranks", "EPERM", "apptainer exec --sharens"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let json = explain(&["--json"]).code(0).get_output().stdout.clone();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let cases = json["cases"].as_array().unwrap();
+    let rules: Vec<_> = cases.iter().map(|case| &case["endings"][0]["findings"][0]["rule"]).collect();
+    assert!(["newer-launcher", "hang-cma"].iter().all(|rule| rules.iter().any(|found| found == rule)), "{rules:?}");
+    explain(&["hybird"]).code(1).stderr(contains("no case `hybird`").and(contains("hint: one of native 4.1.8")));
+    sifbench(&home()).arg("explain").assert().code(1).stderr(contains("hint"));
 }
 
 #[test]

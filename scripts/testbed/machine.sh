@@ -41,9 +41,10 @@ configure_machine() {
 # started LOG COMMAND..: runs it for as long as the bed lives, with the bed's mark, in a session of its own. It holds on to
 # nothing of the caller's, who may be waiting for the end of our output.
 started() {
-    local log=$1
+    local log=$1 mark
     shift
-    env "$(mark)" setsid "$@" </dev/null >"$log" 2>&1 &
+    mark=$(mark)
+    env "$mark" setsid "$@" </dev/null >"$log" 2>&1 &
     disown
 }
 

@@ -17,7 +17,7 @@ use crate::{
     cli::{
         BuildArgs, CampaignArgs, PlanArgs, ReportArgs, RunArgs,
         edge::{Edge, Refused},
-        nodes::Place,
+        nodes::{NodeArgs, Place},
         progress::Progress,
     },
     compose::{self, Commands, Ground, InstanceCommands},
@@ -175,8 +175,21 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Makes a run and closes it; its directory, or none where the user stopped it.
 pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
+    let place = admitted(edge, &args.running.nodes, args.running.here)?;
+    let (store, run) = match &args.running.resume {
+        Some(dir) => Store::resume(dir).with_context(|| {
+            format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
+        })?,
+        None => start(edge, args, &place)?,
+    };
+    carry_out(edge, &place, store, run)
+}
+
+/// The place we are in, unless nothing may be measured here; what a killed harness left is cleared.
+pub(super) fn admitted(edge: &Edge, nodes: &NodeArgs, here: bool) -> anyhow::Result<Place> {
     if let Some(scheduler) = edge.login_node()
-        && !args.running.here
+        && !here
+        && !nodes.are_named(edge)
     {
         let reason = format!(
             "this looks like a login node of {scheduler}: figures from here would disturb others and mean nothing"
@@ -185,17 +198,21 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
             Refused { reason, hint: "start it inside an allocation, or with --here if this node is yours" }.into()
         );
     }
-    let place = Place::find(edge, &args.running.nodes)?;
+    let place = Place::find(edge, nodes)?;
     let stale = edge.room().clear_stale()?;
     if !stale.nothing() {
         edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
     }
-    let (mut store, run) = match &args.running.resume {
-        Some(dir) => Store::resume(dir).with_context(|| {
-            format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
-        })?,
-        None => start(edge, args, &place)?,
-    };
+    Ok(place)
+}
+
+/// Makes what `run` lacks, and closes it; its directory, or none where the user stopped it.
+pub(super) fn carry_out(
+    edge: &Edge,
+    place: &Place,
+    mut store: Store,
+    run: store::Run,
+) -> anyhow::Result<Option<PathBuf>> {
     if run.tail != Tail::default() {
         edge.say("cut off a launch that was not completely written when the run was stopped; it is made again");
     }
@@ -245,17 +262,34 @@ fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
 
 fn start(edge: &Edge, args: &RunArgs, place: &Place) -> anyhow::Result<(Store, store::Run)> {
     let (campaign, design) = design(edge, &args.campaign)?;
+    let origins = config::origins(&format!("campaign {}", campaign.name), &args.campaign.overrides());
+    let (site, results) = (args.running.site.clone(), args.running.results.clone());
+    create(edge, place, Fresh { design, origins, site, results })
+}
+
+/// A run that is to be made.
+pub(super) struct Fresh {
+    pub(super) design: Design,
+    pub(super) origins: BTreeMap<String, String>,
+    /// As a flag names it.
+    pub(super) site: Option<SiteId>,
+    /// As a flag names it.
+    pub(super) results: Option<PathBuf>,
+}
+
+/// Makes the directory of a run, once everything that it launches is there.
+pub(super) fn create(edge: &Edge, place: &Place, fresh: Fresh) -> anyhow::Result<(Store, store::Run)> {
+    let Fresh { design, mut origins, site, results } = fresh;
     place.admit(&design)?;
     if let Some((file, remedy)) = missing(&design).first() {
         anyhow::bail!("{} is not there; hint: {remedy} it", file.display());
     }
-    let named = args.running.site.clone().map(|site| (site, "flag"));
+    let named = site.map(|site| (site, "flag"));
     let (site, site_origin) = match (named, edge.var("SIFBENCH_SITE")) {
         (Some(named), _) => named,
         (None, Some(site)) => (site.parse::<SiteId>().context("SIFBENCH_SITE")?, "environment"),
         (None, None) => (site::facts::site_id(), "host name"),
     };
-    let mut origins = config::origins(&format!("campaign {}", campaign.name), &args.campaign.overrides());
     origins.insert("site".into(), site_origin.into());
     let mut facts = site::facts::gather(&edge.tools(), &edge.runtime());
     facts.insert("allocation".into(), place.allocation.to_string());
@@ -269,7 +303,7 @@ fn start(edge: &Edge, args: &RunArgs, place: &Place) -> anyhow::Result<(Store, s
         files: files(&design)?,
         origins,
     };
-    let root = edge.results(args.running.results.as_deref());
+    let root = edge.results(results.as_deref());
     let store = Store::create(&root, &manifest, &design)?;
     let dir = store.dir().to_owned();
     Ok((store, store::load(&dir)?))

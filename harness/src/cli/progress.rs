@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{
     case::Mode,
     cli::{edge::Edge, grid},
+    diagnose::{self, Known},
     plan::{self, Launch, Step},
     record::{Design, Outcome, Purpose, Record},
     run::Listener,
@@ -73,6 +74,12 @@ impl<'a> Progress<'a> {
     }
 }
 
+/// How a launch ended, and why where that is known: `hang at latency 4 MiB: CMA lost across user namespaces; --sharens`.
+fn ending(step: &Step<'_>, record: &Record) -> String {
+    let cause = diagnose::line(&Known::of(step.launch.case, record));
+    cause.map_or_else(|| record.outcome.to_string(), |cause| format!("{}: {cause}", record.outcome))
+}
+
 impl Listener for Progress<'_> {
     fn begins(&mut self, step: &Step<'_>, made: &[Record]) {
         // Rechecks come on top of what was planned.
@@ -103,7 +110,7 @@ impl Listener for Progress<'_> {
         let seconds = Duration::from_nanos(record.wall_ns).as_secs_f64();
         let place = self.place(record.block);
         let label = format!("{}{again}", step.launch.case.label());
-        self.line(&format!("{place:<10} {label:<32} {seconds:>6.1} s  {}", record.outcome));
+        self.line(&format!("{place:<10} {label:<32} {seconds:>6.1} s  {}", ending(step, record)));
         if !completed {
             record.said.iter().take(3).for_each(|line| self.line(&format!("           | {line}")));
         }

@@ -45,15 +45,16 @@ impl Mpirun<'_> {
             "--prefix",
             &self.prefix.to_string_lossy(),
         ]);
+        // 4.1 notices by itself where the cores of a job differ between nodes; PRRTE takes those of the first for all.
+        let outer = if self.is_orte() { outer } else { outer.args(["--prtemca", "prte_hetero_nodes", "1"]) };
         let outer = match &spread.around.reach {
             // Its own srun: mpirun finds the job in the environment.
             Reach::Slurm => outer,
             Reach::Agent(agent) => {
                 // Daemons on other nodes get no environment; this one puts the attempt's marker and directories before them.
-                let agent =
-                    [&[spread.around.tool.to_string_lossy().into_owned(), "__agent".into()], &agent[..]].concat();
-                let agent = agent.join(" ");
-                if self.mpi.version.major() < 5 {
+                let (tool, count) = (spread.around.tool.display(), agent.len());
+                let agent = format!("{tool} __agent {count} {}", agent.join(" "));
+                if self.is_orte() {
                     outer.args(["--mca", "plm", "rsh", "--mca", "plm_rsh_agent", &agent])
                 } else {
                     outer.args(["--prtemca", "plm", "ssh", "--prtemca", "plm_ssh_agent", &agent])
@@ -67,6 +68,11 @@ impl Mpirun<'_> {
             .collect();
         let outer = exports.into_iter().fold(outer, |outer, name| outer.args(["-x", name]));
         self.wrap(inner, outer)
+    }
+
+    /// The launcher of Open MPI before 5.
+    fn is_orte(&self) -> bool {
+        self.mpi.version.major() < 5
     }
 
     fn command(&self) -> CommandSpec {

@@ -7,6 +7,7 @@ use bench_app::{Bytes, Cell, Kernel, event::Late, kernel::Reading};
 use crate::{
     against,
     case::Case,
+    diagnose::{self, Known},
     id::{AttemptId, CaseId},
     medians::Medians,
     plan,
@@ -280,6 +281,11 @@ impl<'a> Run<'a> {
             let known = labels.iter().find(|(known, _)| known == id);
             known.map_or_else(|| format!("case {id}"), |(_, label)| label.clone())
         };
+        let cases = || self.design.cases.iter().chain(&self.design.probes);
+        let cause = |r: &Record| {
+            let case = cases().find(|case| case.id() == r.case)?;
+            diagnose::line(&Known::of(case, r))
+        };
         let failed = self.records.iter().filter(|r| r.outcome != Outcome::Completed);
         let failure = |r: &Record| Failure {
             attempt: r.attempt,
@@ -288,6 +294,7 @@ impl<'a> Run<'a> {
             purpose: r.purpose,
             block: r.block,
             outcome: r.outcome.clone(),
+            cause: cause(r),
             said: r.said.clone(),
             swept: r.swept.clone(),
         };

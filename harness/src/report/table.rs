@@ -118,7 +118,7 @@ impl Table {
             let columns: Vec<&CaseReport> = baseline.iter().chain(columns).copied().collect();
             self.header(&columns);
             for bytes in &sizes {
-                self.size(&columns, kernel, *bytes);
+                self.size(report, &columns, kernel, *bytes);
             }
         }
     }
@@ -132,9 +132,9 @@ impl Table {
         }
     }
 
-    fn size(&mut self, columns: &[&CaseReport], kernel: Kernel, bytes: Bytes) {
+    fn size(&mut self, report: &Report, columns: &[&CaseReport], kernel: Kernel, bytes: Bytes) {
         let cells: Vec<[Cell; 2]> =
-            columns.iter().map(|case| self.status(case.role, case.status(kernel, bytes))).collect();
+            columns.iter().map(|case| self.status(report, case, case.status(kernel, bytes))).collect();
         let (figures, ends): (Vec<Cell>, Vec<Cell>) = cells.into_iter().map(|[figure, ends]| (figure, ends)).unzip();
         self.row(cell(bytes.to_string(), Tone::Plain), figures);
         self.row(cell("", Tone::Plain), ends);
@@ -148,15 +148,16 @@ impl Table {
     }
 
     /// What a cell says, and its interval or what else belongs below.
-    fn status(&mut self, role: Role, status: Option<&CellStatus>) -> [Cell; 2] {
+    fn status(&mut self, report: &Report, case: &CaseReport, status: Option<&CellStatus>) -> [Cell; 2] {
         match status {
             None => [cell("-", Tone::Dim), cell("", Tone::Dim)],
             Some(CellStatus::Ran) => [cell("ran", Tone::Plain), cell("", Tone::Dim)],
             Some(CellStatus::Failed { outcome, .. }) => {
-                let note = self.footnote(outcome.to_string());
+                let cause = report.cause(&case.id, outcome).map_or(String::new(), |cause| format!(": {cause}"));
+                let note = self.footnote(format!("{outcome}{cause}"));
                 [cell(words::short(outcome), Tone::Failed), cell(format!("see [{note}]"), Tone::Dim)]
             }
-            Some(CellStatus::Figure(figure)) => match (&figure.ratio, role) {
+            Some(CellStatus::Figure(figure)) => match (&figure.ratio, case.role) {
                 (Some(ratio), Role::Twin | Role::Compared) => relative(ratio),
                 (None, _) | (Some(_), Role::Baseline) => absolute(figure),
             },

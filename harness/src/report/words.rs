@@ -8,7 +8,7 @@ use crate::{
     record::{Outcome, Purpose},
 };
 
-use super::{Blocks, Ratio, Report, Role, Verdict, units};
+use super::{Blocks, Failure, Ratio, Report, Role, Verdict, units};
 
 /// What was measured, in one sentence.
 pub(super) fn measured(report: &Report) -> String {
@@ -110,17 +110,20 @@ pub(crate) fn short(outcome: &Outcome) -> String {
 
 /// Attempts that did not complete, those of one case that ended alike together: its label, and how and why.
 pub(super) fn failures(report: &Report) -> Vec<(String, String)> {
-    let mut groups: Vec<(&str, String, Vec<String>)> = Vec::new();
+    let mut groups: Vec<(&Failure, Vec<String>)> = Vec::new();
     for failure in &report.failures {
-        let outcome = failure.outcome.to_string();
         let attempt = format!("{} {}", failure.attempt, purpose(failure.purpose));
-        match groups.iter_mut().find(|(label, known, _)| (*label, &**known) == (&*failure.label, &*outcome)) {
-            Some((_, _, attempts)) => attempts.push(attempt),
-            None => groups.push((&failure.label, outcome, vec![attempt])),
+        let alike = |known: &Failure| {
+            (&known.label, known.outcome.to_string()) == (&failure.label, failure.outcome.to_string())
+        };
+        match groups.iter_mut().find(|(known, _)| alike(known)) {
+            Some((_, attempts)) => attempts.push(attempt),
+            None => groups.push((failure, vec![attempt])),
         }
     }
-    let words = |(label, outcome, attempts): (&str, String, Vec<String>)| {
-        (label.to_owned(), format!("{outcome}: {}", attempts.join(", ")))
+    let words = |(failure, attempts): (&Failure, Vec<String>)| {
+        let cause = failure.cause.as_ref().map_or(String::new(), |cause| format!(" ({cause})"));
+        (failure.label.clone(), format!("{}{cause}: {}", failure.outcome, attempts.join(", ")))
     };
     groups.into_iter().map(words).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{RunError, last_line, not_started};
+use super::{RunError, last_words, not_started};
 use crate::{
     command::CommandSpec,
     compose::{HELD, InstanceCommands, Start},
@@ -34,7 +34,8 @@ fn held(attempt: &mut Attempt<'_>, holder: &CommandSpec, nodes: u32, env: &Env) 
     let (mut count, mut said) = (0, String::new());
     let ended = attempt.hold(holder, env, PATIENCE, &mut |_, line| {
         count += u32::from(line.trim() == HELD);
-        if !line.trim().is_empty() {
+        // What srun adds to the words of the one that failed is no reason.
+        if !line.trim().is_empty() && !line.starts_with("srun: ") {
             line.trim().clone_into(&mut said);
         }
         if count == nodes { Pulse::Enough } else { Pulse::Quiet }
@@ -75,7 +76,7 @@ fn failed(what: &str, captured: Result<Captured, ProcessError>) -> Result<Option
     match captured {
         Ok(captured) if captured.exit.success() => Ok(None),
         Ok(captured) => {
-            let reason = format!("instance {what} failed: {}", last_line(&captured));
+            let reason = format!("instance {what} failed: {}", last_words(&captured));
             Ok(Some(Outcome::NotStarted { reason }))
         }
         Err(error) => not_started(error).map(Some),

@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn jobs_have_the_nodes_their_schedulers_name() {
         let check = |fixture: &str, expected: &str| assert_eq!(job(fixture).unwrap().to_string(), expected);
-        check(include_str!("../../tests/fixtures/sites/slurm-22.05.env"), "slurm job 17: n1 (1), n2 (1)");
+        check(include_str!("../../tests/fixtures/sites/slurm-22.05.env"), "slurm job 1: n1 (1), n2 (1)");
         check(
             include_str!("../../tests/fixtures/sites/slurm-23.11.env"),
             "slurm job 4711: c008 (32), c009 (32), c010 (32), gpu-a01 (8)",

@@ -35,7 +35,7 @@ fn failed(failure: &Failure) -> Markup {
             th scope="row" { (failure.attempt) }
             td { (failure.label) }
             td { (words::purpose(failure.purpose)) }
-            td.failed { (failure.outcome) }
+            td.failed { (failure.outcome) @if let Some(cause) = &failure.cause { p.what { (cause) } } }
             td.said { @if failure.said.is_empty() { "nothing" } @else { pre tabindex="0" { (failure.said.join("\n")) } } }
             td { @if failure.swept.is_empty() { "nothing" } @else { (failure.swept.join(", ")) } }
         }

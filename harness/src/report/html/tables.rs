@@ -4,14 +4,11 @@ use bench_app::{Bytes, Kernel};
 use maud::{Markup, html};
 
 use super::{Page, Section, scrolling, sign, tone};
-use crate::{
-    report::{
-        CaseReport, CellReport, CellStatus, Cost, Figure, Role,
-        plot::Sheet,
-        units::{self, Unit},
-        words,
-    },
-    stats::Margin,
+use crate::report::{
+    CaseReport, CellReport, CellStatus, Cost, Figure, Report, Role,
+    plot::Sheet,
+    units::{self, Unit},
+    words,
 };
 
 /// A table a kernel, and below it everything that is known of each figure.
@@ -55,14 +52,14 @@ fn compared(page: &Page<'_>, cases: &[&CaseReport], kernel: Kernel) -> Markup {
             thead { tr { th scope="col" { "size" } @for case in cases { th scope="col" { (page.name(case)) } } } }
             tbody {
                 @for bytes in page.report.sizes(kernel) {
-                    tr { th scope="row" { (bytes) } @for case in cases { (cell(case, kernel, bytes, page.report.margin)) } }
+                    tr { th scope="row" { (bytes) } @for case in cases { (cell(page.report, case, kernel, bytes)) } }
                 }
             }
         }
     }
 }
 
-fn cell(case: &CaseReport, kernel: Kernel, bytes: Bytes, margin: Margin) -> Markup {
+fn cell(report: &Report, case: &CaseReport, kernel: Kernel, bytes: Bytes) -> Markup {
     match case.status(kernel, bytes) {
         None => html! { td.none { "–" } },
         Some(CellStatus::Ran) => html! { td { "ran" } },
@@ -70,6 +67,7 @@ fn cell(case: &CaseReport, kernel: Kernel, bytes: Bytes, margin: Margin) -> Mark
             td.(tone(outcome)) {
                 strong { (words::short(outcome)) }
                 span { (outcome) }
+                @if let Some(cause) = report.cause(&case.id, outcome) { span { (cause) } }
                 @if *measured > 0 { span { "after " (measured) " launches" } }
             }
         },
@@ -88,7 +86,7 @@ fn cell(case: &CaseReport, kernel: Kernel, bytes: Bytes, margin: Margin) -> Mark
                         strong { span aria-hidden="true" { (sign) " " } (estimate) }
                         span { (below) }
                         span { (Median::of(figure).with_unit()) }
-                        span.unseen { (ratio.words(margin)) }
+                        span.unseen { (ratio.words(report.margin)) }
                     }
                 }
             }
