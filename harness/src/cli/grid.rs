@@ -49,7 +49,7 @@ fn case_pair(case: &Case) -> Option<[&MpiVersion; 2]> {
     Some([&case.stack.host()?.mpi.version, &case.stack.image()?.mpi.as_ref()?.version])
 }
 
-/// What is known of a case: `.` nothing yet, `ok` that it works, `3/15` how often it was measured, else how it fails.
+/// What is known of a case: `.` nothing yet, `again` that it failed once, `ok` that it works, `3/15` how often it was measured, else how it fails.
 fn word(design: &Design, records: &[Record], case: &Case) -> String {
     let id = case.id();
     let of_case = || records.iter().filter(|record| record.case == id);
@@ -60,6 +60,8 @@ fn word(design: &Design, records: &[Record], case: &Case) -> String {
     match completed(Purpose::Measure) {
         _ if retired.len() == case.workload.cells.len() => report::short(&retired[0].outcome),
         0 if of_case().next().is_none() => ".".to_owned(),
+        // Doubtful until it was launched once more, alone.
+        0 if retired.is_empty() && !of_case().any(|record| record.outcome == Outcome::Completed) => "again".to_owned(),
         0 => format!("ok{star}"),
         count => format!("{count}/{}{star}", design.blocks),
     }
@@ -119,5 +121,7 @@ mod tests {
         ];
         let expected = ["sharens  4.1.8     5.0.11", "4.1.8    1/15      ok", "5.0.11   singleton >."];
         assert_eq!(grid(&design, &records, Mode::HybridSharens, new), expected);
+        let doubtful = grid(&design, &records[..3], Mode::HybridSharens, new_old);
+        assert_eq!(doubtful[2], "5.0.11   >again    .");
     }
 }
