@@ -186,7 +186,7 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
             Refused { reason, hint: "start it inside an allocation, or with --here if this node is yours" }.into()
         );
     }
-    let place = Place::find(edge, &args.running.nodes)?;
+    let mut place = Place::find(edge, &args.running.nodes)?;
     let stale = edge.room().clear_stale()?;
     if !stale.nothing() {
         edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
@@ -195,7 +195,7 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
         Some(dir) => Store::resume(dir).with_context(|| {
             format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
         })?,
-        None => start(edge, args, &place)?,
+        None => start(edge, args, &mut place)?,
     };
     if run.tail != Tail::default() {
         edge.say("cut off a launch that was not completely written when the run was stopped; it is made again");
@@ -207,6 +207,8 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
         anyhow::bail!("{reason}; hint: {remedy} it");
     }
     let runtime = edge.runtime();
+    // A run that goes on may do so in another job.
+    place.prove_pmi(edge, &run.design)?;
     let (plain, scheduled) = (edge.launch_env(), place.scheduled_env(edge, &run.design));
     let env = Envs { plain: &plain, scheduled: &scheduled };
     let runner = Runner { design: &run.design, runtime: &runtime, nodes: &place.nodes, env, room: edge.room(), now };
@@ -244,7 +246,7 @@ fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
     edge.print(&format!("{}\n", dir.display()))
 }
 
-fn start(edge: &Edge, args: &RunArgs, place: &Place) -> anyhow::Result<(Store, store::Run)> {
+fn start(edge: &Edge, args: &RunArgs, place: &mut Place) -> anyhow::Result<(Store, store::Run)> {
     let (campaign, design) = design(edge, &args.campaign)?;
     place.admit(&design)?;
     if let Some((file, remedy)) = missing(&design).first() {
@@ -260,6 +262,8 @@ fn start(edge: &Edge, args: &RunArgs, place: &Place) -> anyhow::Result<(Store, s
     origins.insert("site".into(), site_origin.into());
     let mut facts = site::facts::gather(&edge.tools(), &edge.runtime());
     facts.insert("allocation".into(), place.allocation.to_string());
+    place.prove_pmi(edge, &design)?;
+    facts.extend(place.pmi.clone().map(|pmi| ("srun_mpi".to_owned(), pmi)));
     let manifest = Manifest {
         schema: SCHEMA,
         tool: env!("CARGO_PKG_VERSION").into(),
