@@ -2,6 +2,7 @@
 
 mod elsewhere;
 mod instance;
+pub mod pmi;
 pub mod watch;
 
 use std::time::{Duration, Instant};

@@ -175,14 +175,14 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Makes a run and closes it; its directory, or none where the user stopped it.
 pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
-    let place = admitted(edge, &args.running.nodes, args.running.here)?;
+    let mut place = admitted(edge, &args.running.nodes, args.running.here)?;
     let (store, run) = match &args.running.resume {
         Some(dir) => Store::resume(dir).with_context(|| {
             format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
         })?,
-        None => start(edge, args, &place)?,
+        None => start(edge, args, &mut place)?,
     };
-    carry_out(edge, &place, store, run)
+    carry_out(edge, &mut place, store, run)
 }
 
 /// The place we are in, unless nothing may be measured here; what a killed harness left is cleared.
@@ -209,7 +209,7 @@ pub(super) fn admitted(edge: &Edge, nodes: &NodeArgs, here: bool) -> anyhow::Res
 /// Makes what `run` lacks, and closes it; its directory, or none where the user stopped it.
 pub(super) fn carry_out(
     edge: &Edge,
-    place: &Place,
+    place: &mut Place,
     mut store: Store,
     run: store::Run,
 ) -> anyhow::Result<Option<PathBuf>> {
@@ -223,6 +223,8 @@ pub(super) fn carry_out(
         anyhow::bail!("{reason}; hint: {remedy} it");
     }
     let runtime = edge.runtime();
+    // A run that goes on may do so in another job.
+    place.prove_pmi(edge, &run.design)?;
     let (plain, scheduled) = (edge.launch_env(), place.scheduled_env(edge, &run.design));
     let env = Envs { plain: &plain, scheduled: &scheduled };
     let runner = Runner { design: &run.design, runtime: &runtime, nodes: &place.nodes, env, room: edge.room(), now };
@@ -260,7 +262,7 @@ fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
     edge.print(&format!("{}\n", dir.display()))
 }
 
-fn start(edge: &Edge, args: &RunArgs, place: &Place) -> anyhow::Result<(Store, store::Run)> {
+fn start(edge: &Edge, args: &RunArgs, place: &mut Place) -> anyhow::Result<(Store, store::Run)> {
     let (campaign, design) = design(edge, &args.campaign)?;
     let origins = config::origins(&format!("campaign {}", campaign.name), &args.campaign.overrides());
     let (site, results) = (args.running.site.clone(), args.running.results.clone());
@@ -278,7 +280,7 @@ pub(super) struct Fresh {
 }
 
 /// Makes the directory of a run, once everything that it launches is there.
-pub(super) fn create(edge: &Edge, place: &Place, fresh: Fresh) -> anyhow::Result<(Store, store::Run)> {
+pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Result<(Store, store::Run)> {
     let Fresh { design, mut origins, site, results } = fresh;
     place.admit(&design)?;
     if let Some((file, remedy)) = missing(&design).first() {
@@ -293,6 +295,8 @@ pub(super) fn create(edge: &Edge, place: &Place, fresh: Fresh) -> anyhow::Result
     origins.insert("site".into(), site_origin.into());
     let mut facts = site::facts::gather(&edge.tools(), &edge.runtime());
     facts.insert("allocation".into(), place.allocation.to_string());
+    place.prove_pmi(edge, &design)?;
+    facts.extend(place.pmi.clone().map(|pmi| ("srun_mpi".to_owned(), pmi)));
     let manifest = Manifest {
         schema: SCHEMA,
         tool: env!("CARGO_PKG_VERSION").into(),

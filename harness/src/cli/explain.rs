@@ -66,11 +66,11 @@ fn try_remedies(edge: &Edge, args: &ExplainArgs, of: &Run, trials: &[trial::Tria
         edge.say("no remedy here is a setting that could be tried; `sifbench explain` names what helps");
         return Ok(ExitCode::SUCCESS);
     }
-    let place = commands::admitted(edge, &NodeArgs::default(), args.here)?;
+    let mut place = commands::admitted(edge, &NodeArgs::default(), args.here)?;
     let origins = BTreeMap::from([("remedies of".to_owned(), of.dir.display().to_string())]);
     let fresh = Fresh { design: trial::design(trials, &of.design), origins, site: None, results: args.results.clone() };
-    let (store, run) = commands::create(edge, &place, fresh)?;
-    let Some(dir) = commands::carry_out(edge, &place, store, run)? else { return Ok(ExitCode::from(130)) };
+    let (store, run) = commands::create(edge, &mut place, fresh)?;
+    let Some(dir) = commands::carry_out(edge, &mut place, store, run)? else { return Ok(ExitCode::from(130)) };
     let run = store::load(&dir)?;
     edge.print(&trial::text(trials, &run, edge.style()))?;
     let helped = trials.iter().any(|trial| trial::completed(&trial.after, &run));

@@ -1,6 +1,6 @@
 //! Which nodes launches may use, and how: from flags, the environment and the job around us.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -8,8 +8,10 @@ use clap::Args;
 use super::edge::{Edge, Refused};
 use crate::{
     case::Launcher,
+    command::CommandSpec,
     process::Env,
     record::Design,
+    run::pmi::{self, Prover, Trial},
     site::{
         self, Allocation, Node, Scheduler,
         nodes::{Nodes, Reach, Strategy},
@@ -29,7 +31,7 @@ pub struct NodeArgs {
     /// How instances live on several nodes [env: SIFBENCH_INSTANCES] [default: holder-step in Slurm, else three-step]
     #[arg(long, value_enum)]
     instances: Option<Strategy>,
-    /// What `srun --mpi` is given [env: SIFBENCH_PMI] [default: pmix]
+    /// What `srun --mpi` is given [env: SIFBENCH_PMI] [default: the first of its list with which ranks find each other]
     #[arg(long, value_name = "NAME")]
     pmi: Option<String>,
 }
@@ -49,6 +51,8 @@ impl NodeArgs {
 pub(super) struct Place {
     pub(super) allocation: Allocation,
     pub(super) nodes: Nodes,
+    /// Where what `srun --mpi` is given comes from, once that is known.
+    pub(super) pmi: Option<String>,
 }
 
 impl Place {
@@ -72,10 +76,41 @@ impl Place {
         let named =
             edge.var("SIFBENCH_INSTANCES").map(|word| word.parse().context("SIFBENCH_INSTANCES")).transpose()?;
         nodes.strategy = args.instances.or(named).unwrap_or(nodes.strategy);
-        if let Some(pmi) = args.pmi.as_deref().or_else(|| edge.var("SIFBENCH_PMI")) {
+        let named_pmi = args.pmi.as_deref().or_else(|| edge.var("SIFBENCH_PMI"));
+        if let Some(pmi) = named_pmi {
             pmi.clone_into(&mut nodes.pmi);
         }
-        Ok(Self { allocation, nodes })
+        let pmi = named_pmi.map(|pmi| format!("{pmi} (as named)"));
+        Ok(Self { allocation, nodes, pmi })
+    }
+
+    /// Finds out what `srun --mpi` must be given, where the design uses it and nobody has said.
+    pub(super) fn prove_pmi(&mut self, edge: &Edge, design: &Design) -> anyhow::Result<()> {
+        let witnesses = pmi::witnesses(design);
+        if self.pmi.is_some() || witnesses.is_empty() {
+            return Ok(());
+        }
+        let (env, runtime) = (self.scheduled_env(edge, design), edge.runtime());
+        let list = edge.room().capture(&CommandSpec::new("srun").arg("--mpi=list"), &env, Duration::from_secs(20))?;
+        let candidates = pmi::candidates(&(list.stdout + &list.stderr));
+        let prover = Prover { runtime: &runtime, nodes: &self.nodes, env: &env, room: edge.room() };
+        let trials = prover.trials(&candidates, &witnesses)?;
+        let told = |trial: &Trial| {
+            let outcomes: Vec<String> = trial.outcomes.iter().map(ToString::to_string).collect();
+            format!("{}: {}", trial.pmi, outcomes.join(", "))
+        };
+        let tried = trials.iter().map(told).collect::<Vec<_>>().join("; ");
+        let found = match pmi::winner(&trials) {
+            Some(winner) => {
+                winner.pmi.clone_into(&mut self.nodes.pmi);
+                format!("{} ({tried})", winner.pmi)
+            }
+            // What does not work is measured as that.
+            None => format!("{} (nothing works: {tried})", self.nodes.pmi),
+        };
+        edge.say(&format!("srun --mpi={found}"));
+        self.pmi = Some(found);
+        Ok(())
     }
 
     /// The same with as many nodes as `design` takes, invented where they are not there: for what is only planned.
