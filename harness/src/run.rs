@@ -257,9 +257,14 @@ pub(crate) fn not_started(error: ProcessError) -> Result<Outcome, RunError> {
     }
 }
 
-fn last_line(captured: &Captured) -> &str {
-    let lines = captured.stderr.lines().chain(captured.stdout.lines());
-    lines.map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason given")
+/// The end of what a helper said: there stands the reason, with Apptainer in the line before the last.
+fn last_words(captured: &Captured) -> String {
+    let lines = captured.stdout.lines().chain(captured.stderr.lines()).map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("INFO:")).collect();
+    match lines.as_slice() {
+        [] => "no reason given".to_owned(),
+        lines => lines[lines.len().saturating_sub(2)..].join(" | "),
+    }
 }
 
 /// What had to be cleared away, in words.

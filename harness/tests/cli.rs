@@ -129,7 +129,7 @@ fn plan_shows_several_nodes_before_there_are_any() {
     let plan = sifbench(&home()).args(["plan", "quick", "--placement", "one-a-node", "--agent", "oarsh"]).assert();
     plan.code(0).stdout(
         contains(":1,NODE2:1 --map-by ppr:1:node")
-            .and(contains("__agent oarsh NODE2 'apptainer instance start"))
+            .and(contains("__agent 1 oarsh NODE2 'apptainer instance start"))
             .and(contains("# unsupported: the image's own mpirun")),
     );
 }

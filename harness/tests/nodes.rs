@@ -52,7 +52,7 @@ fn eventually(what: &str, condition: impl Fn() -> bool) {
 #[test]
 fn the_agent_hands_the_attempt_on_and_nothing_else() {
     let output = Command::new(SIFBENCH)
-        .args(["__agent", "printf", "%s\n", "-x", "n2", "orted --daemonize"])
+        .args(["__agent", "3", "printf", "%s\n", "-x", "n2", "orted", "--daemonize"])
         .env_clear()
         .envs([
             ("PATH", "/usr/bin:/bin"),
@@ -64,9 +64,9 @@ fn the_agent_hands_the_attempt_on_and_nothing_else() {
         .unwrap();
     let words = text(&output.stdout);
     let remote = "SIFBENCH_ATTEMPT=a0001.7.8.9.; export SIFBENCH_ATTEMPT; PATH=/usr/bin:/bin; export PATH; \
-                  TMPDIR='/tmp/a b'; export TMPDIR; orted --daemonize";
-    assert_eq!(words.lines().collect::<Vec<_>>(), ["-x", "n2", remote]);
-    let missing = sifbench(&["__agent", "no-such-shell", "n2", "true"]);
+                  TMPDIR='/tmp/a b'; export TMPDIR;";
+    assert_eq!(words.lines().collect::<Vec<_>>(), ["-x", "n2", remote, "orted", "--daemonize"]);
+    let missing = sifbench(&["__agent", "1", "no-such-shell", "n2", "true"]);
     assert_eq!(missing.status.code(), Some(127));
     assert!(text(&missing.stderr).contains("no-such-shell"));
 }

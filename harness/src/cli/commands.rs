@@ -177,6 +177,7 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
 pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
     if let Some(scheduler) = site::login_node(edge.env(), |program| edge.on_path(program).is_some())
         && !args.running.here
+        && !args.running.nodes.are_named(edge)
     {
         let reason = format!(
             "this looks like a login node of {scheduler}: figures from here would disturb others and mean nothing"

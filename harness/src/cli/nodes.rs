@@ -34,6 +34,17 @@ pub struct NodeArgs {
     pmi: Option<String>,
 }
 
+impl NodeArgs {
+    /// Whether the user says which nodes may be used.
+    pub(super) fn are_named(&self, edge: &Edge) -> bool {
+        self.file(edge).is_some()
+    }
+
+    fn file(&self, edge: &Edge) -> Option<PathBuf> {
+        self.hostfile.clone().or_else(|| edge.var("SIFBENCH_HOSTFILE").map(PathBuf::from))
+    }
+}
+
 /// The nodes of this job, and where they come from.
 pub(super) struct Place {
     pub(super) allocation: Allocation,
@@ -45,8 +56,7 @@ impl Place {
     pub(super) fn find(edge: &Edge, args: &NodeArgs) -> anyhow::Result<Self> {
         let here = Node::new(site::facts::host(), site::facts::cores());
         let read: site::allocation::Read<'_> = &|path| fs::read_to_string(path);
-        let hostfile = args.hostfile.clone().or_else(|| edge.var("SIFBENCH_HOSTFILE").map(PathBuf::from));
-        let allocation = match hostfile {
+        let allocation = match args.file(edge) {
             Some(file) => Allocation::from_hostfile(&file, read)?,
             None => Allocation::detect(edge.env(), read, here.clone())?,
         };

@@ -50,9 +50,8 @@ impl Mpirun<'_> {
             Reach::Slurm => outer,
             Reach::Agent(agent) => {
                 // Daemons on other nodes get no environment; this one puts the attempt's marker and directories before them.
-                let agent =
-                    [&[spread.around.tool.to_string_lossy().into_owned(), "__agent".into()], &agent[..]].concat();
-                let agent = agent.join(" ");
+                let (tool, count) = (spread.around.tool.display(), agent.len());
+                let agent = format!("{tool} __agent {count} {}", agent.join(" "));
                 if self.mpi.version.major() < 5 {
                     outer.args(["--mca", "plm", "rsh", "--mca", "plm_rsh_agent", &agent])
                 } else {

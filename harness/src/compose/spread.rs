@@ -78,7 +78,9 @@ pub fn remote(around: &Nodes, hosts: &[&str], inner: &CommandSpec) -> Vec<Comman
         Reach::Agent(agent) => {
             let through = |host: &&str| {
                 // A remote shell takes one text and parses it again: the quoted one.
-                let command = CommandSpec::new(around.tool.to_string_lossy()).arg("__agent").args(agent.iter());
+                let command = CommandSpec::new(around.tool.to_string_lossy())
+                    .args(["__agent", &agent.len().to_string()])
+                    .args(agent.iter());
                 command.arg(*host).arg(inner.to_string())
             };
             hosts.iter().map(through).collect()

@@ -3,7 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{last_line, not_started, words};
+use super::{last_words, not_started, words};
 use crate::{
     command::CommandSpec,
     compose::spread::remote,
@@ -48,7 +48,7 @@ impl Elsewhere<'_> {
                 Ok(captured) if captured.exit.success() => {}
                 Ok(captured) => {
                     let hosts = self.hosts.join(", ");
-                    let reason = format!("cannot prepare {hosts}: {}", last_line(&captured));
+                    let reason = format!("cannot prepare {hosts}: {}", last_words(&captured));
                     return Ok(Some(Outcome::NotStarted { reason }));
                 }
                 Err(error) => return not_started(error).map(Some),
@@ -69,7 +69,7 @@ impl Elsewhere<'_> {
                 Ok(captured) => {
                     swept.extend(captured.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()));
                     if !captured.exit.success() {
-                        reasons.push(last_line(&captured).to_owned());
+                        reasons.push(last_words(&captured));
                     }
                 }
                 Err(error) => reasons.push(error.to_string()),

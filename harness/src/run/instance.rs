@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{RunError, last_line, not_started};
+use super::{RunError, last_words, not_started};
 use crate::{
     command::CommandSpec,
     compose::{HELD, InstanceCommands, Start},
@@ -75,7 +75,7 @@ fn failed(what: &str, captured: Result<Captured, ProcessError>) -> Result<Option
     match captured {
         Ok(captured) if captured.exit.success() => Ok(None),
         Ok(captured) => {
-            let reason = format!("instance {what} failed: {}", last_line(&captured));
+            let reason = format!("instance {what} failed: {}", last_words(&captured));
             Ok(Some(Outcome::NotStarted { reason }))
         }
         Err(error) => not_started(error).map(Some),
