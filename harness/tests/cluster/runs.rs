@@ -1,6 +1,6 @@
 //! `sifbench run` as a job's script calls it, and what it has recorded.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use harness::{
     case::Mode,
@@ -10,7 +10,7 @@ use harness::{
 
 use crate::bed::Bed;
 
-pub(crate) const SIFBENCH: &str = env!("CARGO_BIN_EXE_sifbench");
+const SIFBENCH: &str = env!("CARGO_BIN_EXE_sifbench");
 
 /// A campaign on as many nodes as there are ranks.
 pub(crate) struct Campaign<'a> {
@@ -49,7 +49,7 @@ pub(crate) fn newest(dir: &Path) -> Run {
 }
 
 /// Each mode's analysed launch.
-pub(crate) fn measured(run: &Run) -> BTreeMap<Mode, &Record> {
+fn measured(run: &Run) -> BTreeMap<Mode, &Record> {
     let launches = run.records.iter().filter(|record| record.purpose == Purpose::Measure);
     let of_mode = launches.map(|record| {
         let case = run.design.cases.iter().find(|case| case.id() == record.case).unwrap();
@@ -76,9 +76,4 @@ pub(crate) fn left_on(bed: &Bed, node: &str) -> String {
         "ls -A /tmp/sifbench-* /dev/shm | grep -v -e '^$' -e '^/'; ls -d /tmp/ompi.* /tmp/prte* /tmp/pmix* 2>/dev/null
         for p in /proc/[0-9]*; do grep -qs SIFBENCH_ATTEMPT= $p/environ && cat $p/cmdline | tr '\\0' ' '; done; true";
     bed.says(node, &["sh", "-c", look])
-}
-
-/// `sifbench run` on the first node, without a scheduler.
-pub(crate) fn by_hand(bed: &Bed, command: &str) -> Command {
-    bed.on("n1", &["sh", "-c", &format!("exec {command}")])
 }
