@@ -13,6 +13,7 @@ mod wire;
 
 #[path = "."]
 mod cluster {
+    mod faults;
     mod modes;
     mod nodes;
     mod oar;

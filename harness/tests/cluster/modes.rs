@@ -12,7 +12,7 @@ const WORKLOAD: &str = "latency = [\"8\"]\nallreduce = [\"8\"]";
 const SRUN: &str = "launcher = \"srun\"";
 
 /// Runs a campaign in a job, and looks at every node afterwards.
-fn check(bed: &Bed, submit: &[&str], ranks: u32, (version, rest, flags): (&str, &str, &str)) {
+pub(crate) fn check(bed: &Bed, submit: &[&str], ranks: u32, (version, rest, flags): (&str, &str, &str)) {
     let what = format!("{} {version} {rest} {flags}", submit[0]);
     let dir = bed.directory();
     let campaign = Campaign { modes: &MODES, version, ranks, workload: WORKLOAD, rest };
@@ -55,16 +55,4 @@ fn modes_measure_where_slurm_finds_processes_by_parents_and_over_ssh() {
 #[ignore = "needs root and namespaces, Slurm, images of 4.1.8 (scripts/test as root)"]
 fn modes_measure_on_three_nodes() {
     in_slurm(3, "cgroup", &[("4.1.8", SRUN, "")]);
-}
-
-#[test]
-#[ignore = "needs root and namespaces, OAR, images of 4.1.8 and 5.0.11 (scripts/test --oar as root)"]
-fn modes_measure_on_two_nodes_of_oar_by_oarsh() {
-    let _machine = machine();
-    let bed = Bed::up(&["oar"]);
-    let submit = ["oarsub", "-l", "/nodes=2,walltime=0:05:00", "-O", "OUT", "-E", "OUT"];
-    for version in ["4.1.8", "5.0.11"] {
-        check(&bed, &submit, 2, (version, "", ""));
-    }
-    bed.down();
 }
