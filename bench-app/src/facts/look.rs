@@ -46,16 +46,18 @@ impl RankFacts {
     }
 }
 
-/// A number for the running kernel.
+/// A number for this node: the running kernel's, and its host name, because nodes may be namespaces of one kernel.
+/// A container keeps both, unless it is given a host name of its own.
 #[must_use]
 pub fn this_node() -> u64 {
-    node(&fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default())
+    let read = |name: &str| fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+    node(&read("random/boot_id"), &read("hostname"))
 }
 
-/// The boot id's first sixteen digits.
-fn node(boot_id: &str) -> u64 {
+/// The boot id's first sixteen digits, and a digest of the host name.
+fn node(boot_id: &str, host: &str) -> u64 {
     let digits: String = boot_id.chars().filter(char::is_ascii_hexdigit).take(16).collect();
-    u64::from_str_radix(&digits, 16).unwrap_or(0)
+    u64::from_str_radix(&digits, 16).unwrap_or(0) ^ u64::from(crc32fast::hash(host.trim().as_bytes()))
 }
 
 /// Devices of fabrics below `dev`, by name.
@@ -130,6 +132,8 @@ mod tests {
     #[test]
     fn hostile_names_are_tamed() {
         assert_eq!(word(" a\"b\\c\u{e9}d\n"), "abcd");
-        assert_eq!(node("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0\n"), 0x0f1e_2d3c_4b5a_6978);
+        let boot = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0\n";
+        assert_eq!(node(boot, "\n"), 0x0f1e_2d3c_4b5a_6978);
+        assert_ne!(node(boot, "n1\n"), node(boot, "n2\n"));
     }
 }

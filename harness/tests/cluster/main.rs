@@ -8,10 +8,13 @@
 #![expect(clippy::print_stderr, reason = "how near a figure came is worth seeing (--nocapture)")]
 
 mod bed;
+mod runs;
 mod wire;
 
 #[path = "."]
 mod cluster {
+    mod faults;
+    mod modes;
     mod nodes;
     mod oar;
     mod slurm;

@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::{
     bed::{Bed, Installed, machine},
+    cluster::modes,
     wire,
 };
 
@@ -24,6 +25,17 @@ fn mpirun_by_oarsh_measures_the_wire_and_the_end_of_a_job_deletes_no_file_of_the
     assert_eq!(bed.says("n2", &["ls", "/tmp"]), "of-the-user\n");
     for device in fs::read_dir("/dev").unwrap().flatten() {
         assert!(!device.file_name().to_string_lossy().contains("oar"), "{device:?}");
+    }
+    bed.down();
+}
+
+#[test]
+#[ignore = "needs root and namespaces, OAR, images of 4.1.8 and 5.0.11 (scripts/test --oar as root)"]
+fn modes_measure_on_two_nodes_of_oar_by_oarsh() {
+    let _machine = machine();
+    let bed = Bed::up(&["oar"]);
+    for version in ["4.1.8", "5.0.11"] {
+        modes::check(&bed, &OARSUB, 2, (version, "", ""));
     }
     bed.down();
 }
