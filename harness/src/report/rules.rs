@@ -171,7 +171,7 @@ fn bounds(report: &Report) -> (bool, String) {
     }
 }
 
-/// Hosts named in a placement: `rank 0 on n1 CPU 0, rank 1 on n2 CPU 0`.
+/// Hosts named in a placement: `rank 0 on node 1 CPU 0, rank 1 on node 2 CPU 0`.
 fn hosts(placement: &str) -> usize {
     let named =
         placement.split(", ").filter_map(|rank| rank.split(" on ").nth(1)?.split_once(" CPU").map(|(host, _)| host));
@@ -186,7 +186,7 @@ mod tests {
     fn hosts_are_counted_only_where_they_are_named() {
         let check = |placement: &str, expected: usize| assert_eq!(hosts(placement), expected, "{placement}");
         check("rank 0 on CPU 0, rank 1 on CPU 1", 0);
-        check("rank 0 on n1 CPU 0, rank 1 on n2 CPU 0", 2);
-        check("rank 0 on n1 CPU 0, rank 1 on n1 CPU 1, 2 more ranks elsewhere", 1);
+        check("rank 0 on node 1 CPU 0, rank 1 on node 2 CPU 0", 2);
+        check("rank 0 on node 1 CPU 0, rank 1 on node 1 CPU 1, 2 more ranks elsewhere", 1);
     }
 }

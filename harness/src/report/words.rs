@@ -139,16 +139,23 @@ pub(super) const fn purpose(purpose: Purpose) -> &'static str {
     }
 }
 
-/// The CPUs of each rank: `rank 0 on CPU 0, rank 1 on CPU 1`.
+/// The CPUs of each rank: `rank 0 on CPU 0, rank 1 on CPU 1`; with several nodes `rank 0 on node 1 CPU 0`, nodes numbered in
+/// the order of ranks, because a comparison asks for their shape and not for their names.
 pub(super) fn placement(facts: &Facts) -> String {
-    let several_hosts = facts.differing.iter().any(|rank| rank.host != facts.first.host);
     let mut ranks: Vec<_> = std::iter::once(&facts.first).chain(&facts.differing).collect();
     ranks.sort_by_key(|rank| rank.rank);
+    let mut hosts: Vec<&str> = Vec::new();
+    for rank in &ranks {
+        if !hosts.contains(&&*rank.host) {
+            hosts.push(&rank.host);
+        }
+    }
+    let node = |host: &str| hosts.iter().position(|known| *known == host).map_or(0, |index| index + 1);
     let mut words: Vec<String> = ranks
         .iter()
-        .map(|rank| match several_hosts {
-            true => format!("rank {} on {} CPU {}", rank.rank, rank.host, rank.cpus),
-            false => format!("rank {} on CPU {}", rank.rank, rank.cpus),
+        .map(|rank| match hosts.len() {
+            0 | 1 => format!("rank {} on CPU {}", rank.rank, rank.cpus),
+            _ => format!("rank {} on node {} CPU {}", rank.rank, node(&rank.host), rank.cpus),
         })
         .collect();
     if facts.omitted > 0 {
@@ -182,5 +189,32 @@ pub(super) const fn was_tried(outcome: &Outcome) -> bool {
         | Outcome::WrongData(_)
         | Outcome::Garbled { .. }
         | Outcome::Unsupported { .. } => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_app::event::RankFacts;
+
+    use super::*;
+
+    #[test]
+    fn nodes_are_numbered_so_that_runs_of_other_nodes_compare() {
+        let check = |hosts: [&str; 3], expected: &str| {
+            let rank = |(rank, host): (u32, &str)| RankFacts {
+                rank,
+                host: host.to_owned(),
+                cpus: rank.to_string(),
+                ..RankFacts::default()
+            };
+            let mut ranks = (0..).zip(hosts).map(rank);
+            let first = ranks.next().unwrap();
+            let facts = Facts { ranks: 3, first, differing: ranks.collect(), ..Facts::default() };
+            assert_eq!(placement(&facts), expected);
+        };
+        check(["a", "a", "a"], "rank 0 on CPU 0, rank 1 on CPU 1, rank 2 on CPU 2");
+        let spread = "rank 0 on node 1 CPU 0, rank 1 on node 2 CPU 1, rank 2 on node 1 CPU 2";
+        check(["dahu7", "dahu3", "dahu7"], spread);
+        check(["n1", "n2", "n1"], spread);
     }
 }
