@@ -8,7 +8,7 @@ pub mod mpirun;
 
 use std::path::Path;
 
-use bench_app::Workload;
+use bench_app::{Workload, gate::Entrance};
 
 use crate::{
     case::{Case, Entry, HostMpi, Launcher, Stack},
@@ -41,15 +41,29 @@ pub struct InstanceCommands {
     pub stop: CommandSpec,
 }
 
-/// The commands that launch `workload` as `case` wants it. `instance` names the instance, where the mode has one.
+/// What a launch finds around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// The container runtime.
+    pub runtime: &'a Runtime,
+    /// What the instance is called, where the mode has one.
+    pub instance: &'a str,
+    /// Where it takes turns with another launch, if it does. The path is the same in containers.
+    pub gate: Option<&'a Entrance>,
+}
+
+/// The commands that launch `workload` as `case` wants it.
 #[must_use]
-pub fn compose(case: &Case, workload: &Workload, runtime: &Runtime, instance: &str) -> Commands {
+pub fn compose(case: &Case, workload: &Workload, around: Around<'_>) -> Commands {
     let Case { stack, ranks, settings, .. } = case;
-    let app = |path: &str| CommandSpec::new(path).args(workload.to_args());
+    let Around { runtime, instance, gate } = around;
+    let turns = gate.map(|gate| ["--gate".to_owned(), gate.to_string()]);
+    let app = |path: &str| CommandSpec::new(path).args(workload.to_args()).args(turns.iter().flatten().cloned());
     let launch = |inner, host: &HostMpi| match settings.launcher {
         Launcher::Mpirun => mpirun::launch(inner, &host.prefix, *ranks, &settings.mca),
     };
     let options = Options::from_settings(settings);
+    let options = gate.iter().fold(options, |options, gate| options.bind(&gate.path.to_string_lossy()));
     let alone = |launch| Commands { instance: None, launch };
     match stack {
         Stack::Native { host, app: path } => {

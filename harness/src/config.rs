@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::{
     app::{Compilation, Headers},
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack, Within},
-    decision::Decision,
+    decision::{Decision, Pairs},
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
 };
@@ -72,6 +72,9 @@ pub struct Campaign {
     pub blocks: u32,
     /// Seed of every order.
     pub seed: u64,
+    /// How launches are paired.
+    #[serde(default)]
+    pub pairs: Pairs,
     workload: WorkloadTable,
     #[serde(default, rename = "probe")]
     probes: Vec<Probe>,
@@ -213,6 +216,7 @@ impl Campaign {
             seed,
             blocks: overrides.blocks.unwrap_or(self.blocks),
             app: self.app,
+            pairs: self.pairs,
             cases: cases.map(|(mode, version)| case(mode, Some(version), Some(version))).collect(),
             probes: self.probes.iter().map(|p| case(p.mode.0, p.host.as_ref(), p.image.as_ref())).collect(),
             limits: self.limits,

@@ -9,6 +9,7 @@
 mod attempt;
 mod bell;
 mod capture;
+mod duet;
 mod env;
 mod lines;
 mod ours;
@@ -27,6 +28,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench_app::gate::GateError;
 use rustix::{event::Timespec, process::getpid};
 
 use self::{
@@ -37,6 +39,7 @@ use self::{
 pub use self::{
     attempt::{Attempt, Swept},
     capture::Captured,
+    duet::{Part, duet},
     env::Env,
     lines::Excerpt,
     owner::{Owner, Standing},
@@ -109,6 +112,9 @@ pub enum ProcessError {
         /// Why.
         source: io::Error,
     },
+    /// Turns cannot be given.
+    #[error("two launches cannot take turns")]
+    Gate(#[from] GateError),
     /// A system call that should not fail did.
     #[error("cannot {what}")]
     System {

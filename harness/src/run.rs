@@ -1,15 +1,19 @@
-//! Makes the launches of a run, one after the other, and commits each before the next.
+//! Makes the launches of a run, one after the other or two in turns, and commits them before the next.
 
+mod duet;
 pub mod watch;
 
 use std::time::{Duration, Instant};
 
+use bench_app::{Cell, gate::Entrance};
+
 use crate::{
-    compose::{self, Commands, InstanceCommands, apptainer::Runtime},
+    command::CommandSpec,
+    compose::{self, Around, Commands, apptainer::Runtime},
     id::AttemptId,
     medians::Medians,
     plan::{self, Step},
-    process::{Attempt, Captured, Deadlines, Env, Launch, ProcessError, Room, Swept},
+    process::{Attempt, Captured, Deadlines, Ended, Env, Launch, ProcessError, Pulse, Room, Stream, Swept},
     record::{Design, Limits, Outcome, Record, Sample, SampleRange},
     store::{Store, StoreError},
 };
@@ -53,8 +57,8 @@ pub struct Past {
 pub trait Listener {
     /// `step` begins; `made` attempts lie behind it.
     fn begins(&mut self, step: &Step<'_>, made: &[Record]);
-    /// The attempt is committed.
-    fn ended(&mut self, step: &Step<'_>, record: &Record);
+    /// An attempt is committed: two a step where launches take turns.
+    fn ended(&mut self, launch: &plan::Launch<'_>, record: &Record);
 }
 
 /// What a run needs besides its design.
@@ -84,88 +88,64 @@ impl Runner<'_> {
                 return Ok(Finish::Interrupted);
             }
             listener.begins(&step, &records);
-            let attempt = AttemptId(records.last().map_or(1, |last| last.attempt.0 + 1));
-            let (mut record, samples) = self.attempt(attempt, &step, store)?;
-            record.samples = store.append(&record, &samples)?;
-            medians.add(&samples);
-            listener.ended(&step, &record);
-            records.push(record);
+            let number = records.last().map_or(1, |last| last.attempt.0 + 1);
+            let made = match &step.partner {
+                None => vec![self.attempt(AttemptId(number), &step, store)?],
+                Some(partner) => self.duet([number, number + 1].map(AttemptId), (&step, partner), store)?.into(),
+            };
+            for ((mut record, samples), launch) in made.into_iter().zip(step.launches()) {
+                record.samples = store.append(&record, &samples)?;
+                medians.add(&samples);
+                listener.ended(launch, &record);
+                records.push(record);
+            }
         }
         Ok(Finish::Complete)
     }
 
     fn attempt(&self, id: AttemptId, step: &Step<'_>, store: &Store) -> Result<(Record, Vec<Sample>), RunError> {
-        let launch = &step.launch;
-        let workload = plan::workload(launch, step.cells.clone(), self.design.seed);
-        let commands = compose::compose(launch.case, &workload, self.runtime, &format!("sifbench-{id}"));
-        let started = (self.now)();
-        let mut watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
+        let mut making = self.begin(id, (&step.launch, &step.cells), None);
         let mut attempt = self.room.attempt(&id.to_string())?;
-        let made = self.launch(&mut attempt, &commands, store, &mut watch)?;
-        let swept = words(&attempt.close());
-        let record = Record {
-            attempt: id,
-            case: launch.case.id(),
-            purpose: launch.purpose,
-            block: launch.block,
-            slot: launch.slot,
-            command: commands.launch,
-            cells: workload.cells,
-            started,
-            wall_ns: nanos(made.wall),
-            hello_ns: made.hello.map(nanos),
-            outcome: made.outcome,
-            said: watch.said(),
-            hello: watch.hello.take(),
-            facts: watch.facts.take(),
-            observed: std::mem::take(&mut watch.observed),
-            swept,
-            samples: SampleRange::empty(),
-        };
-        Ok((record, watch.samples))
+        let made = self.launch(&mut attempt, &mut making, store)?;
+        Ok(making.into_record(made, words(&attempt.close())))
+    }
+
+    /// Everything of a launch but the launch itself.
+    fn begin<'s>(
+        &self,
+        id: AttemptId,
+        (launch, cells): (&'s plan::Launch<'s>, &[Cell]),
+        gate: Option<&Entrance>,
+    ) -> Making<'s> {
+        let workload = plan::workload(launch, cells.to_vec(), self.design.seed);
+        let around = Around { runtime: self.runtime, instance: &format!("sifbench-{id}"), gate };
+        let commands = compose::compose(launch.case, &workload, around);
+        let watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
+        Making { launch, partner: None, cells: workload.cells, commands, started: (self.now)(), watch, hello: None }
     }
 
     /// One launch, with its instance around it where the mode has one.
-    fn launch(
-        &self,
-        attempt: &mut Attempt<'_>,
-        commands: &Commands,
-        store: &Store,
-        watch: &mut Watch,
-    ) -> Result<Made, RunError> {
+    fn launch(&self, attempt: &mut Attempt<'_>, making: &mut Making<'_>, store: &Store) -> Result<Made, RunError> {
         let started = clock();
-        if let Some(instance) = &commands.instance
-            && let Some(outcome) = self.start(attempt, instance)?
-        {
-            return Ok(Made { wall: started.elapsed(), hello: None, outcome });
+        if let Some(outcome) = self.start(attempt, &making.commands)? {
+            return Ok(Made { wall: started.elapsed(), outcome });
         }
-        let launch = Launch {
-            command: &commands.launch,
-            env: self.env,
-            deadlines: deadlines(&self.design.limits),
-            log: Some(store.log_path(watch.attempt)),
-        };
-        let (begun, mut hello) = (clock(), None);
-        let ended = attempt.supervise(&launch, &mut |stream, line| {
-            let pulse = watch.line(stream, line);
-            if hello.is_none() && watch.hello.is_some() {
-                hello = Some(begun.elapsed());
-            }
-            pulse
-        });
-        let made = match ended {
-            Ok(ended) => Made { wall: ended.wall, hello, outcome: watch.outcome(ended.exit, ended.reason) },
-            Err(error) => Made { wall: begun.elapsed(), hello, outcome: not_started(error)? },
-        };
-        if let Some(instance) = &commands.instance {
-            // Whatever stop says, closing the attempt ends what is left of the instance.
-            drop(attempt.capture(&instance.stop, self.env, INSTANCE));
-        }
+        let command = making.commands.launch.clone();
+        let (launch, begun) = (self.supervised(&command, making, store), clock());
+        let ended = attempt.supervise(&launch, &mut |stream, line| making.line(begun, stream, line));
+        let made = making.made(ended, begun)?;
+        self.stop(attempt, &making.commands);
         Ok(made)
     }
 
-    /// Starts an instance and proves that it lives; else why not.
-    fn start(&self, attempt: &mut Attempt<'_>, instance: &InstanceCommands) -> Result<Option<Outcome>, RunError> {
+    fn supervised<'l>(&'l self, command: &'l CommandSpec, making: &Making<'_>, store: &Store) -> Launch<'l> {
+        let (deadlines, log) = (deadlines(&self.design.limits), Some(store.log_path(making.watch.attempt)));
+        Launch { command, env: self.env, deadlines, log }
+    }
+
+    /// Starts the instance, where there is one, and proves that it lives; else why not.
+    fn start(&self, attempt: &mut Attempt<'_>, commands: &Commands) -> Result<Option<Outcome>, RunError> {
+        let Some(instance) = &commands.instance else { return Ok(None) };
         for (what, command) in [("start", &instance.start), ("probe", &instance.probe)] {
             match attempt.capture(command, self.env, INSTANCE) {
                 Ok(captured) if captured.exit.success() => {}
@@ -178,12 +158,73 @@ impl Runner<'_> {
         }
         Ok(None)
     }
+
+    /// Whatever it says, closing the attempt ends what is left of the instance.
+    fn stop(&self, attempt: &mut Attempt<'_>, commands: &Commands) {
+        if let Some(instance) = &commands.instance {
+            drop(attempt.capture(&instance.stop, self.env, INSTANCE));
+        }
+    }
 }
 
+/// A launch while it is made.
+struct Making<'s> {
+    launch: &'s plan::Launch<'s>,
+    partner: Option<AttemptId>,
+    cells: Vec<Cell>,
+    commands: Commands,
+    started: String,
+    watch: Watch,
+    /// From the start to hello.
+    hello: Option<Duration>,
+}
+
+/// How long it took, and how it ended.
 struct Made {
     wall: Duration,
-    hello: Option<Duration>,
     outcome: Outcome,
+}
+
+impl Making<'_> {
+    fn line(&mut self, begun: Instant, stream: Stream, line: &str) -> Pulse {
+        let pulse = self.watch.line(stream, line);
+        if self.hello.is_none() && self.watch.hello.is_some() {
+            self.hello = Some(begun.elapsed());
+        }
+        pulse
+    }
+
+    fn made(&self, ended: Result<Ended, ProcessError>, begun: Instant) -> Result<Made, RunError> {
+        Ok(match ended {
+            Ok(ended) => Made { wall: ended.wall, outcome: self.watch.outcome(ended.exit, ended.reason) },
+            Err(error) => Made { wall: begun.elapsed(), outcome: not_started(error)? },
+        })
+    }
+
+    fn into_record(self, made: Made, swept: Vec<String>) -> (Record, Vec<Sample>) {
+        let Making { launch, partner, cells, commands, started, mut watch, hello } = self;
+        let record = Record {
+            attempt: watch.attempt,
+            case: launch.case.id(),
+            purpose: launch.purpose,
+            block: launch.block,
+            slot: launch.slot,
+            partner,
+            command: commands.launch,
+            cells,
+            started,
+            wall_ns: nanos(made.wall),
+            hello_ns: hello.map(nanos),
+            outcome: made.outcome,
+            said: watch.said(),
+            hello: watch.hello.take(),
+            facts: watch.facts.take(),
+            observed: std::mem::take(&mut watch.observed),
+            swept,
+            samples: SampleRange::empty(),
+        };
+        (record, watch.samples)
+    }
 }
 
 /// A program that is not there or hangs before the launch is a result; anything else is the harness's own failure.
@@ -199,6 +240,7 @@ pub(crate) fn not_started(error: ProcessError) -> Result<Outcome, RunError> {
         | ProcessError::Scratch { .. }
         | ProcessError::Untrusted { .. }
         | ProcessError::Log { .. }
+        | ProcessError::Gate(_)
         | ProcessError::System { .. } => Err(error.into()),
     }
 }

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, num::NonZeroU32};
 
 use bench_app::{
     Bytes, Cell, Kernel, Workload,
+    gate::{Entrance, Job},
     workload::{BufferKind, Order},
 };
 use harness::{
     case::{Case, Entry, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Settings, Stack},
-    compose::{apptainer::Runtime, compose},
+    compose::{Around, apptainer::Runtime, compose},
 };
 
 fn mpi(version: &str) -> Mpi {
@@ -41,13 +42,20 @@ fn settings() -> Settings {
     }
 }
 
-/// Every mode by every launcher, bare and with everything a user can add, as a person would type it.
-fn grid() -> String {
+fn workload() -> Workload {
     let cell = Cell { kernel: Kernel::Latency, bytes: Bytes(8), k: NonZeroU32::new(200).unwrap() };
     let rounds = NonZeroU32::new(3).unwrap();
-    let workload =
-        Workload { cells: vec![cell], rounds, visit_ms: 5, order: Order::Shuffled, seed: 1, buffers: BufferKind::Hot };
-    let runtime = Runtime { program: "apptainer".into() };
+    Workload { cells: vec![cell], rounds, visit_ms: 5, order: Order::Shuffled, seed: 1, buffers: BufferKind::Hot }
+}
+
+fn runtime() -> Runtime {
+    Runtime { program: "apptainer".into() }
+}
+
+/// Every mode by every launcher, bare and with everything a user can add, as a person would type it.
+fn grid() -> String {
+    let workload = workload();
+    let runtime = runtime();
     let mut text = String::new();
     let user = [("plain", Settings::default()), ("with settings", settings())];
     for (launcher, (title, settings)) in Launcher::ALL.into_iter().flat_map(|l| user.clone().map(|user| (l, user))) {
@@ -55,7 +63,7 @@ fn grid() -> String {
         text += &format!("# {launcher:?}, {title}\n");
         for stack in stacks() {
             let case = Case { stack, workload: workload.clone(), ranks: 2, settings: settings.clone() };
-            let commands = compose(&case, &workload, &runtime, "NAME");
+            let commands = compose(&case, &workload, Around { runtime: &runtime, instance: "NAME", gate: None });
             text += &format!("\n## {}\n", case.label());
             if let Some(instance) = &commands.instance {
                 text += &format!("{}\n{}\n", instance.start, instance.probe);
@@ -79,20 +87,28 @@ fn every_mode_has_the_command_it_is_said_to_have() {
 /// Flags, binds and variables come too late for an instance that runs already.
 #[test]
 fn in_the_instance_mode_the_users_options_go_to_instance_start_alone() {
-    let workload = Workload {
-        cells: Vec::new(),
-        rounds: NonZeroU32::MIN,
-        visit_ms: 5,
-        order: Order::Shuffled,
-        seed: 1,
-        buffers: BufferKind::Hot,
-    };
     let stack = stacks().swap_remove(3);
-    let case = Case { stack, workload: workload.clone(), ranks: 2, settings: settings() };
-    let commands = compose(&case, &workload, &Runtime { program: "apptainer".into() }, "NAME");
+    let case = Case { stack, workload: workload(), ranks: 2, settings: settings() };
+    let commands = compose(&case, &case.workload, Around { runtime: &runtime(), instance: "NAME", gate: None });
     let start = commands.instance.unwrap().start.to_string();
     for option in ["--containall", "--bind /scratch:/data", "--env OMP_NUM_THREADS=1"] {
         assert!(start.contains(option), "{start}");
         assert!(!commands.launch.to_string().contains(option), "{}", commands.launch);
+    }
+}
+
+/// Where ranks are in containers, the gate is mounted where these begin: at `instance start` in the instance mode.
+#[test]
+fn a_gate_is_in_the_argv_of_every_mode_and_visible_in_every_container() {
+    let gate = Entrance { path: "/tmp/private/gate".into(), job: Job::Second };
+    let around = Around { runtime: &runtime(), instance: "NAME", gate: Some(&gate) };
+    for stack in stacks() {
+        let case = Case { stack, workload: workload(), ranks: 2, settings: Settings::default() };
+        let commands = compose(&case, &case.workload, around);
+        let mode = case.stack.mode();
+        let launch = commands.launch.to_string();
+        assert!(launch.ends_with("--gate /tmp/private/gate:1"), "{mode}: {launch}");
+        let enters = commands.instance.map_or(launch, |instance| instance.start.to_string());
+        assert_eq!(enters.contains("--bind /tmp/private/gate"), mode.row().within.containers().is_some(), "{mode}");
     }
 }

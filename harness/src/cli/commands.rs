@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use bench_app::gate::{Entrance, Job};
 use serde::Serialize;
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
         edge::{Edge, Refused},
         progress::Progress,
     },
-    compose::{self, Commands},
+    compose::{self, Around, Commands},
     config::{self, Campaign, Overrides, Parts},
     id::{MpiVersion, Sha256, SiteId},
     image::{self, Bootstrap, Builder},
@@ -68,6 +69,8 @@ pub(super) fn resolved(edge: &Edge, campaign: &Campaign, overrides: &Overrides) 
 struct Planned {
     block: u32,
     slot: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partner: Option<u32>,
     purpose: Purpose,
     case: String,
     before: Vec<String>,
@@ -83,14 +86,17 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let launches = (0..=design.blocks + 1).flat_map(|number| plan::block(&design, number));
     let planned = launches.map(|launch| {
         let workload = plan::workload(&launch, launch.case.workload.cells.clone(), design.seed);
-        let Commands { instance, launch: command } =
-            compose::compose(launch.case, &workload, &runtime, "sifbench-NAME");
+        let job = if launch.slot % 2 == 0 { Job::First } else { Job::Second };
+        let gate = launch.partner.map(|_| Entrance { path: "PRIVATE/gate".into(), job });
+        let around = Around { runtime: &runtime, instance: "sifbench-NAME", gate: gate.as_ref() };
+        let Commands { instance, launch: command } = compose::compose(launch.case, &workload, around);
         let (before, after) = instance.map_or_else(Default::default, |instance| {
             (vec![instance.start.to_string(), instance.probe.to_string()], vec![instance.stop.to_string()])
         });
         let argv = [vec![command.program.clone()], command.args.clone()].concat();
-        let (block, slot, purpose) = (launch.block, launch.slot, launch.purpose);
-        Planned { block, slot, purpose, case: launch.case.label(), before, command: command.to_string(), argv, after }
+        let plan::Launch { case, block, slot, partner, purpose } = launch;
+        let (case, command) = (case.label(), command.to_string());
+        Planned { block, slot, partner, purpose, case, before, command, argv, after }
     });
     let planned: Vec<Planned> = planned.collect();
     if args.json {
@@ -109,7 +115,12 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
             block = Some(launch.block);
             text += &format!("\n# {}\n", block_title(&design, launch.block));
         }
-        text += &format!("# {}\n", launch.case);
+        let together = match launch.partner {
+            Some(partner) if partner > launch.slot => ", in turns with the next",
+            Some(_) => ", in turns with the one before",
+            None => "",
+        };
+        text += &format!("# {}{together}\n", launch.case);
         for line in launch.before.iter().chain([&launch.command]).chain(&launch.after) {
             text += &format!("{line}\n");
         }

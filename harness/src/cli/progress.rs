@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     cli::edge::Edge,
-    plan::{self, Step},
+    plan::{self, Launch, Step},
     record::{Design, Outcome, Purpose, Record},
     run::Listener,
 };
@@ -71,10 +71,11 @@ impl Listener for Progress<'_> {
         let extra = made.iter().filter(|record| record.purpose == Purpose::Recheck).count() as u64;
         self.bar.set_length(self.planned + extra);
         self.bar.set_position(made.len() as u64);
-        self.bar.set_message(format!("{} {}", self.place(step.launch.block), step.launch.case.label()));
+        let labels: Vec<String> = step.launches().map(|launch| launch.case.label()).collect();
+        self.bar.set_message(format!("{} {}", self.place(step.launch.block), labels.join(" with ")));
     }
 
-    fn ended(&mut self, step: &Step<'_>, record: &Record) {
+    fn ended(&mut self, launch: &Launch<'_>, record: &Record) {
         let again = match record.purpose {
             Purpose::Recheck => " again, alone",
             Purpose::MeasureTwin => " (twin)",
@@ -82,7 +83,7 @@ impl Listener for Progress<'_> {
         };
         let seconds = Duration::from_nanos(record.wall_ns).as_secs_f64();
         let place = self.place(record.block);
-        let label = format!("{}{again}", step.launch.case.label());
+        let label = format!("{}{again}", launch.case.label());
         self.line(&format!("{place:<10} {label:<32} {seconds:>6.1} s  {}", record.outcome));
         if !matches!(record.outcome, Outcome::Completed | Outcome::Interrupted) {
             record.said.iter().take(3).for_each(|line| self.line(&format!("           | {line}")));

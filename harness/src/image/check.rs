@@ -23,7 +23,7 @@ use crate::{
     case::{Case, HostMpi, Image, Implementation, Mpi, Settings, Stack},
     catalogue::Catalogue,
     command::CommandSpec,
-    compose::{self, APP_IN_IMAGE, apptainer::Options, apptainer::Runtime},
+    compose::{self, APP_IN_IMAGE, Around, apptainer::Options, apptainer::Runtime},
     id::{AttemptId, MpiVersion, Sha256},
     process::{Env, Launch, Room},
     record::{Limits, Outcome},
@@ -141,7 +141,7 @@ impl Checker<'_> {
 
     fn commands(&self, case: &Case) -> CommandSpec {
         // Neither of the two modes has an instance.
-        compose::compose(case, &case.workload, self.runtime, "").launch
+        compose::compose(case, &case.workload, Around { runtime: self.runtime, instance: "", gate: None }).launch
     }
 
     fn labels(&self, path: &Path) -> Result<BTreeMap<String, String>, String> {

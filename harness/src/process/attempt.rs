@@ -16,8 +16,8 @@ use super::{
     ours::{MARKER, Ours, Scope},
     procfs,
     scratch::{self, Scratch},
-    stage,
-    supervise::{Around, Deadlines, Ended, Launch, Pulse, Watch},
+    stage::{self, Child},
+    supervise::{Around, Deadlines, Ended, Launch, Pulse, Watch, linger},
     tap::Stream,
 };
 use crate::command::CommandSpec;
@@ -66,9 +66,9 @@ pub(super) enum ApptainerState {
 /// Commands that share a marker, a private directory and an end.
 #[derive(Debug)]
 pub struct Attempt<'room> {
-    room: &'room Room,
-    scratch: Scratch,
-    ours: Ours,
+    pub(super) room: &'room Room,
+    pub(super) scratch: Scratch,
+    pub(super) ours: Ours,
     state: ApptainerState,
     open: bool,
 }
@@ -82,11 +82,14 @@ enum Care {
     LeaderOnly,
 }
 
+/// A protocol line is under 4 KiB.
+pub(super) const LONGEST_LINE: usize = 64 << 10;
+
 impl Care {
-    /// A protocol line is under 4 KiB; a helper may write a whole document in one.
+    /// A helper may write a whole document in one line.
     fn longest_line(self) -> usize {
         match self {
-            Self::WholeLaunch => 64 << 10,
+            Self::WholeLaunch => LONGEST_LINE,
             Self::LeaderOnly => capture::CAP,
         }
     }
@@ -149,12 +152,8 @@ impl<'room> Attempt<'room> {
     ) -> Result<Ended, ProcessError> {
         let bell = self.room.bell.as_ref();
         let heard = if care == Care::LeaderOnly { bell.map_or(0, Bell::count) } else { 0 };
-        let patience = launch.deadlines.first.min(launch.deadlines.total);
-        let child = stage::spawn(&self.room.place.stage, launch.command, &self.child_env(launch), patience)?;
+        let child = self.start(launch)?;
         let scope = Scope::Launch(child.id);
-        self.ours.begin(child.id);
-        self.scratch.save(&self.ours)?;
-
         let mut watch = Watch::new(child, launch, care.longest_line(), observe);
         let awaits_earlier = care == Care::LeaderOnly;
         let around = &mut Around { bell, heard, ours: &mut self.ours, scratch: &self.scratch, scope, awaits_earlier };
@@ -162,12 +161,21 @@ impl<'room> Attempt<'room> {
         let wall = watch.wall();
         if care == Care::WholeLaunch || watch.was_cut_short() {
             // What could not be ended is tried again, and reported, when the attempt closes.
-            self.ours.end(scope, &mut |pause| watch.linger(pause));
+            self.ours.end(scope, &mut |pause| linger(&mut [&mut watch], pause));
         } else {
             self.ours.take_stock(Scope::Attempt);
             self.scratch.save(&self.ours)?;
         }
         watch.conclude(exit, wall)
+    }
+
+    /// Starts a launch, and takes down that it is ours.
+    pub(super) fn start(&mut self, launch: &Launch<'_>) -> Result<Child, ProcessError> {
+        let patience = launch.deadlines.first.min(launch.deadlines.total);
+        let child = stage::spawn(&self.room.place.stage, launch.command, &self.child_env(launch), patience)?;
+        self.ours.begin(child.id);
+        self.scratch.save(&self.ours)?;
+        Ok(child)
     }
 
     /// Inherited < the attempt's own < the command's; the marker is nobody's to change.
