@@ -6,7 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{bytes::Bytes, canary::BATCHES, kernel::Kernel};
+use crate::{
+    bytes::Bytes,
+    canary::{self, BATCHES},
+    kernel::Kernel,
+};
 
 pub use crate::{
     boot::{Boot, Namespace},
@@ -130,10 +134,21 @@ pub struct Visited {
     pub made: u32,
     /// Those among them in which a rank was late: they are in no batch.
     pub late: u32,
-    /// Batches of the canary before and after, ns for [`ROUND_TRIPS`](crate::canary::ROUND_TRIPS) each.
+    /// Batches of the canary before and after, ns for `canary_trips` each: of a flag in memory, or of a byte over TCP
+    /// where the two ranks are on different nodes.
     pub canary: Option<[[u64; BATCHES]; 2]>,
+    /// Round trips in each of these batches.
+    #[serde(default = "flag_trips")]
+    pub canary_trips: u32,
     /// Time of copying as many bytes within rank 0's memory, ns; none for small ones.
     pub copy_ns: Option<f64>,
+    /// Half the round trip of as long a message over TCP, without MPI, ns; none on one node, and for small ones.
+    #[serde(default)]
+    pub stream_ns: Option<f64>,
+}
+
+fn flag_trips() -> u32 {
+    canary::ROUND_TRIPS
 }
 
 /// The first byte that was not what had been sent.

@@ -134,6 +134,9 @@ pub struct Late {
     /// Why there was no canary (any more).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_canary: Option<String>,
+    /// Address of rank 1's node, where the canary went there over TCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary_over: Option<String>,
     /// Bytes through which rank 0's buffers rotated; none where they were hot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotating: Option<u64>,

@@ -21,6 +21,7 @@ pub mod stationarity;
 pub mod system;
 pub mod table;
 pub mod tails;
+pub mod wire;
 pub mod workload;
 
 pub use bytes::Bytes;

@@ -158,7 +158,13 @@ impl Session<'_> {
         crew.begin_late()?;
         if let Some(late) = crew.pair().map(late).transpose()?.flatten() {
             let no_canary = tools.instruments.silent_because().map(str::to_owned);
-            self.output.say(&Event::Late(Late { no_canary, rotating: tools.buffers.rotating(), ..late }))?;
+            let canary_over = tools.instruments.wire();
+            self.output.say(&Event::Late(Late {
+                no_canary,
+                canary_over,
+                rotating: tools.buffers.rotating(),
+                ..late
+            }))?;
         }
         crew.dismiss(Turn::End)?;
         self.output.say(&Event::Done(Done { visits, wall_ns: begun.ns() }))?;
@@ -174,6 +180,7 @@ impl Session<'_> {
         let copy_ns = instruments.copy_ns(len);
         team.synchronise()?;
         let before = instruments.canary();
+        let stream_ns = instruments.stream_ns(len);
         let mut part = (family(kernel).part)(&team.data, buffers, len);
         let made = visit(cell, time, team, &mut *part)?;
         team.synchronise()?;
@@ -190,7 +197,9 @@ impl Session<'_> {
         if team.leads() {
             let Visit { settled, sync, made, late, .. } = made;
             let canary = before.zip(after).map(|(before, after)| [before, after]);
-            let visited = Visited { kernel, bytes, visit: round, settled, sync, made, late, canary, copy_ns };
+            let (visit, canary_trips) = (round, instruments.trips());
+            let visited =
+                Visited { kernel, bytes, visit, settled, sync, made, late, canary, canary_trips, copy_ns, stream_ns };
             self.output.say(&Event::Visited(visited))?;
         }
         Ok(())

@@ -1,107 +1,27 @@
-//! bench-app under a real `mpirun`. `scripts/test` names both: SIFBENCH_TEST_MPIRUN is the launcher, in a prefix whose
-//! `lib` holds its library, and SIFBENCH_TEST_APP the binary. An ordinary user runs these, one test after the other.
+//! bench-app under a real `mpirun`, on one node.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 #![expect(clippy::disallowed_methods, reason = "a test starts the program as a launcher does")]
+
+mod launch;
 
 use std::{
     collections::BTreeSet,
     path::Path,
-    process::{Command, Output, Stdio},
-    sync::{Mutex, PoisonError},
+    process::{Command, Stdio},
+    sync::PoisonError,
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use bench_app::{
-    Decoded, Event, Kernel, decode,
-    event::{Facts, Failed, Late, ReadPeer, Sync, Trace, Visited},
+    Event, Kernel,
+    event::{Failed, ReadPeer, Sync, Trace},
     exit,
     gate::{Gate, Job, LEASE},
     kernel::{Ranks, Sizes},
 };
 
-/// Two launches at once on two cores would look like hangs.
-static MACHINE: Mutex<()> = Mutex::new(());
-/// No launch here takes a tenth of it.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A launch that has ended.
-struct Launch {
-    code: Option<i32>,
-    events: Vec<Event>,
-    said: String,
-}
-
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; hint: scripts/test sets it"))
-}
-
-/// `mpirun`, with `options` and `ranks`, of bench-app with `args`.
-fn mpirun(ranks: u32, options: &[&str], args: &[&str]) -> Command {
-    let (mpirun, app) = (variable("SIFBENCH_TEST_MPIRUN"), variable("SIFBENCH_TEST_APP"));
-    let prefix = Path::new(&mpirun).parent().and_then(Path::parent).unwrap().to_owned();
-    let mut command = Command::new(&mpirun);
-    command.args(["-np", &ranks.to_string()]).args(options).arg(app).args(args);
-    command.env("LD_LIBRARY_PATH", prefix.join("lib")).stdin(Stdio::null());
-    command
-}
-
-fn launch(ranks: u32, options: &[&str], args: &[&str]) -> Launch {
-    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-    ended(&mut mpirun(ranks, options, args))
-}
-
-/// What came of `command`, once it has ended.
-fn ended(command: &mut Command) -> Launch {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    let stdout = String::from_utf8(stdout).unwrap();
-    let events = stdout.lines().filter_map(|line| match decode(line) {
-        Decoded::Event { event, .. } => Some(*event),
-        Decoded::Text => None,
-        Decoded::Garbled(why) => panic!("{why}: {line}"),
-    });
-    let (code, events) = (status.code(), events.collect());
-    Launch { code, events, said: String::from_utf8_lossy(&stderr).into_owned() }
-}
-
-impl Launch {
-    fn measured(self) -> Self {
-        assert_eq!(self.code, Some(exit::MEASURED.into()), "{:?}\n{}", self.events.last(), self.said);
-        assert!(matches!(self.events.last(), Some(Event::Done(_))), "{:?}", self.events.last());
-        self
-    }
-
-    /// What the rank says that could not go on, in a launch that ended with `code`.
-    fn failed(&self, code: u8) -> &Failed {
-        assert_eq!(self.code, Some(code.into()), "{:?}\n{}", self.events.last(), self.said);
-        self.events.iter().find_map(|e| if let Event::Failed(failed) = e { Some(failed) } else { None }).unwrap()
-    }
-
-    fn facts(&self) -> &Facts {
-        self.events.iter().find_map(|e| if let Event::Facts(facts) = e { Some(facts) } else { None }).unwrap()
-    }
-
-    fn late(&self) -> &Late {
-        self.events.iter().find_map(|e| if let Event::Late(late) = e { Some(late) } else { None }).unwrap()
-    }
-
-    fn visited(&self) -> Vec<&Visited> {
-        self.events.iter().filter_map(|e| if let Event::Visited(visited) = e { Some(visited) } else { None }).collect()
-    }
-
-    fn traces(&self) -> Vec<&Trace> {
-        self.events.iter().filter_map(|e| if let Event::Trace(trace) = e { Some(trace) } else { None }).collect()
-    }
-
-    /// Batches of `kernel`, all sizes and visits.
-    fn batches(&self, kernel: Kernel) -> Vec<u64> {
-        let of = |event: &Event| match event {
-            Event::Measurement(m) if m.kernel == kernel => m.ns.clone(),
-            _ => Vec::new(),
-        };
-        self.events.iter().flat_map(of).collect()
-    }
-}
+use launch::{Launch, MACHINE, PATIENCE, alive, ended, launch, mpirun};
 
 /// One small size of every kernel.
 fn every_kernel() -> Vec<String> {
@@ -211,18 +131,6 @@ fn a_lone_rank_says_so_and_measures_nothing() {
         .collect();
     assert_eq!(worlds, [1]);
     assert!(launch.visited().is_empty());
-}
-
-/// Processes that run bench-app, by their command line.
-fn alive() -> Vec<String> {
-    let app = variable("SIFBENCH_TEST_APP");
-    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-    let runs = |path: &Path| {
-        let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
-        let own = line.split(|byte| *byte == 0).next().is_some_and(|program| program == app.as_bytes());
-        own.then(|| path.file_name().unwrap().to_string_lossy().into_owned())
-    };
-    processes.filter_map(|path| runs(&path)).collect()
 }
 
 #[test]

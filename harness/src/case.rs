@@ -1,11 +1,14 @@
 //! What is compared: a mode over concrete parts, with a workload.
 
+mod placement;
+
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
 
 use bench_app::Workload;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CaseId, MpiVersion};
+pub use placement::{Placement, Spread, Uneven};
 
 /// What is known of a mode wherever nothing is launched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,15 +288,38 @@ pub enum Launcher {
     /// That of the host's Open MPI.
     #[default]
     Mpirun,
+    /// Slurm's.
+    Srun,
+    /// Bridge's.
+    #[serde(rename = "ccc_mprun")]
+    CccMprun,
 }
 
 impl Launcher {
     /// Every launcher.
-    pub const ALL: [Launcher; 1] = [Launcher::Mpirun];
+    pub const ALL: [Launcher; 3] = [Launcher::Mpirun, Launcher::Srun, Launcher::CccMprun];
 
     /// A case has the name it had before there was a choice.
     fn is_usual(&self) -> bool {
         *self == Launcher::default()
+    }
+}
+
+/// What an image with an MPI of its own sees of what the host's mpirun leaks about its own place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Environment {
+    /// Nothing: the images overrule it, and the rest (`PMIX_*`, `OMPI_*`, `PRTE_*`) stays.
+    #[default]
+    Clean,
+    /// All of it, as an image sees it that nobody has prepared.
+    Raw,
+}
+
+impl Environment {
+    /// A case has the name it had before there was a choice.
+    fn is_usual(&self) -> bool {
+        *self == Environment::default()
     }
 }
 
@@ -304,6 +330,9 @@ pub struct Settings {
     /// What starts the ranks.
     #[serde(skip_serializing_if = "Launcher::is_usual")]
     pub launcher: Launcher,
+    /// What an image sees of the host's mpirun.
+    #[serde(skip_serializing_if = "Environment::is_usual")]
+    pub environment: Environment,
     /// MCA parameters for the launcher, by name.
     pub mca: BTreeMap<String, String>,
     /// Flags for the container runtime: given to `exec`, or to `instance start` in the instance mode.
@@ -323,6 +352,9 @@ pub struct Case {
     pub workload: Workload,
     /// Number of ranks.
     pub ranks: u32,
+    /// How they are spread over nodes.
+    #[serde(default, skip_serializing_if = "Placement::is_usual")]
+    pub placement: Placement,
     /// What the user adds.
     #[serde(default)]
     pub settings: Settings,
@@ -339,6 +371,8 @@ impl Case {
             image: Option<&'a Mpi>,
             workload: &'a Workload,
             ranks: u32,
+            #[serde(skip_serializing_if = "Placement::is_usual")]
+            placement: Placement,
             settings: &'a Settings,
         }
         let identity = Identity {
@@ -347,22 +381,28 @@ impl Case {
             image: self.stack.image().and_then(|image| image.mpi.as_ref()),
             workload: &self.workload,
             ranks: self.ranks,
+            placement: self.placement,
             settings: &self.settings,
         };
         let text = serde_json::to_string(&identity).unwrap_or_else(|e| unreachable!("plain data: {e}"));
         CaseId::of(&text)
     }
 
-    /// What people read: `native 4.1.8`, `hybrid 4.1.8`, or `hybrid 5.0.11 > 4.1.8` where host and image differ.
+    /// What people read: `native 4.1.8`, `hybrid 4.1.8`, or `hybrid 5.0.11 > 4.1.8` where host and image differ, and ` raw`
+    /// behind it where the image sees all that the host leaks.
     #[must_use]
     pub fn label(&self) -> String {
         let host = self.stack.host().map(|host| &host.mpi.version);
         let image = self.stack.image().and_then(|image| image.mpi.as_ref()).map(|mpi| &mpi.version);
         let mode = self.stack.mode();
+        let raw = match self.settings.environment {
+            Environment::Clean => "",
+            Environment::Raw => " raw",
+        };
         match (host, image) {
-            (Some(host), Some(image)) if host != image => format!("{mode} {host} > {image}"),
-            (Some(version), _) | (None, Some(version)) => format!("{mode} {version}"),
-            (None, None) => mode.to_string(),
+            (Some(host), Some(image)) if host != image => format!("{mode} {host} > {image}{raw}"),
+            (Some(version), _) | (None, Some(version)) => format!("{mode} {version}{raw}"),
+            (None, None) => format!("{mode}{raw}"),
         }
     }
 }
@@ -381,11 +421,11 @@ mod tests {
 
     /// Runs of before there was a choice go on, and are compared with new ones.
     #[test]
-    fn the_usual_launcher_is_not_part_of_a_cases_name() {
+    fn the_usual_launcher_and_environment_are_not_part_of_a_cases_name() {
         let settings = serde_json::to_string(&Settings::default()).unwrap();
-        assert!(!settings.contains("launcher"), "{settings}");
+        assert!(!settings.contains("launcher") && !settings.contains("environment"), "{settings}");
         let read: Settings = serde_json::from_str(&settings).unwrap();
-        assert_eq!(read.launcher, Launcher::Mpirun);
+        assert_eq!((read.launcher, read.environment), (Launcher::Mpirun, Environment::Clean));
         assert_eq!(serde_json::from_str::<Settings>(r#"{"launcher": "mpirun"}"#).unwrap(), read);
     }
 }

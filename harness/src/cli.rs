@@ -6,10 +6,13 @@ pub mod commands;
 pub mod compare;
 mod doctor;
 pub mod edge;
+mod grid;
 mod init;
 mod manual;
+mod nodes;
 mod pilot;
 mod progress;
+mod recommend;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 
@@ -17,6 +20,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     app::Compilation,
+    case::{Mode, Placement},
     config::Overrides,
     id::{MpiVersion, SiteId},
     image::Bootstrap,
@@ -41,7 +45,9 @@ use crate::{
         sifbench pilot my.toml              how often and how long to measure, by a few blocks of it\n  \
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
+        sifbench matrix                     every host's Open MPI with every image's\n  \
         sifbench report                     tables, and an HTML page of the newest run\n  \
+        sifbench recommend                  what to type here, and what it costs\n  \
         sifbench compare results/a results/b     what changed from one run to another\n\n\
         Exit codes: 0 done, 1 failed or lacking, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
 )]
@@ -58,10 +64,14 @@ enum Command {
     Plan(PlanArgs),
     /// Measure a campaign, or go on with a run that was stopped
     Run(RunArgs),
+    /// Cross Open MPIs of the host with images: what works, and what a mismatch costs
+    Matrix(MatrixArgs),
     /// Fix a campaign's K, visits and blocks by a few blocks of it
     Pilot(pilot::PilotArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
+    /// Say what to type here, what it costs, and what is ruled out
+    Recommend(recommend::RecommendArgs),
     /// Compare runs, or cases of a run: figures, ratios, verdicts, and an exit code to gate on
     Compare(compare::CompareArgs),
     /// Test the method itself: how often it sees differences where there are none, and finds those there are
@@ -90,12 +100,32 @@ pub struct CampaignArgs {
     /// A TOML file, or the name of a built-in campaign
     #[arg(default_value = "quick")]
     pub campaign: String,
+    /// What overrides it.
+    #[command(flatten)]
+    pub own: Own,
+}
+
+/// What overrides a campaign.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Own {
+    /// Modes instead of the campaign's
+    #[arg(long, value_delimiter = ',', value_name = "MODE,..", value_parser = clap::value_parser!(Mode))]
+    modes: Vec<Mode>,
+    /// Open MPIs of the host, where the campaign crosses them with images
+    #[arg(long, value_delimiter = ',', value_name = "VERSION,..")]
+    hosts: Vec<MpiVersion>,
+    /// Open MPIs of the images, where the campaign crosses them with hosts
+    #[arg(long, value_delimiter = ',', value_name = "VERSION,..")]
+    images: Vec<MpiVersion>,
     /// Ranks of every launch
     #[arg(long)]
-    ranks: Option<NonZeroU32>,
+    pub ranks: Option<NonZeroU32>,
+    /// How ranks are spread over nodes: same-node, one-a-node, or a number such as 4-a-node
+    #[arg(long)]
+    placement: Option<Placement>,
     /// Analysed blocks, or the most of them where the campaign stops on precision
     #[arg(long)]
-    blocks: Option<u32>,
+    pub blocks: Option<u32>,
     /// Seed of every random order
     #[arg(long)]
     seed: Option<u64>,
@@ -105,7 +135,10 @@ impl CampaignArgs {
     /// The values given as flags.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
-        Overrides { ranks: self.ranks, blocks: self.blocks, seed: self.seed }
+        let Own { modes, hosts, images, ranks, placement, blocks, seed } = &self.own;
+        let (modes, hosts, images) = (modes.clone(), hosts.clone(), images.clone());
+        let (ranks, placement, blocks, seed) = (*ranks, *placement, *blocks, *seed);
+        Overrides { ranks, placement, blocks, seed, modes, hosts, images }
     }
 }
 
@@ -116,6 +149,9 @@ pub struct PlanArgs {
     /// What to plan.
     #[command(flatten)]
     pub campaign: CampaignArgs,
+    /// Where it would run.
+    #[command(flatten)]
+    pub nodes: nodes::NodeArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -129,8 +165,47 @@ pub struct RunArgs {
     /// What to measure.
     #[command(flatten)]
     pub campaign: CampaignArgs,
+    /// Where and how.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `sifbench matrix`: the same for the campaign of that name.
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Cross Open MPIs of the host with images: what works, and what a mismatch costs\n\n\
+        Every cell is tried once, and once more alone where it fails; the blocks that follow measure what works. How long \
+        that takes is said first, and it can be stopped and resumed. `sifbench plan matrix` shows the commands.",
+    after_help = "Examples:\n  sifbench matrix\n  sifbench matrix --hosts 4.1.8,5.0.11 --images 4.1.8,5.0.11 --modes native,hybrid\n  \
+    sifbench matrix mine.toml --blocks 6\n  sifbench matrix --resume results/laptop/20261124T021500Z-0123abcd"
+)]
+pub struct MatrixArgs {
+    /// A TOML file with a [matrix], or the name of a built-in campaign
+    #[arg(default_value = "matrix")]
+    campaign: String,
+    /// What overrides it.
+    #[command(flatten)]
+    own: Own,
+    /// Where and how.
+    #[command(flatten)]
+    running: Running,
+}
+
+impl From<MatrixArgs> for RunArgs {
+    fn from(MatrixArgs { campaign, own, running }: MatrixArgs) -> Self {
+        Self { campaign: CampaignArgs { campaign, own }, running }
+    }
+}
+
+/// Where and how a campaign is run.
+#[derive(Debug, Clone, Args)]
+pub struct Running {
     /// Go on with this run, with the campaign it was started with
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["campaign", "ranks", "blocks", "seed", "site"])]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["campaign", "modes", "hosts", "images", "ranks", "placement", "blocks", "seed", "site"]
+    )]
     pub resume: Option<PathBuf>,
     /// Name of this machine or cluster in the results [env: SIFBENCH_SITE] [default: the host name]
     #[arg(long)]
@@ -138,6 +213,9 @@ pub struct RunArgs {
     /// Where results are kept [env: SIFBENCH_RESULTS] [default: results]
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
+    /// Where to run.
+    #[command(flatten)]
+    pub nodes: nodes::NodeArgs,
     /// Run here although this looks like a login node
     #[arg(long)]
     pub here: bool,
@@ -232,8 +310,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(args) => init::init(&edge, args),
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
+        Command::Matrix(args) => commands::run(&edge, &args.clone().into()),
         Command::Pilot(args) => pilot::pilot(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
+        Command::Recommend(args) => recommend::recommend(&edge, args),
         Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
         Command::Doctor(args) => doctor::doctor(&edge, args),

@@ -87,7 +87,8 @@ impl fmt::Display for CommandSpec {
     }
 }
 
-fn quote(word: &str) -> String {
+/// One word as a POSIX shell would have to read it.
+pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -2,6 +2,7 @@
 //!
 //! Precedence: flag, environment, campaign, site, built-in. Unknown keys are refused, with line and column.
 
+mod crossing;
 pub mod draft;
 mod workload;
 
@@ -17,17 +18,25 @@ use bench_app::{Kernel, Workload, workload::Order};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
+    against::Against,
     app::{Compilation, Headers},
-    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack, Within},
+    case::{
+        Case, Entry, Environment, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Placement, Settings, Stack,
+        Within,
+    },
     decision::{Decision, Pairs},
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
 };
+use crossing::{Matrix, Pair};
 use workload::WorkloadTable;
 
 /// Campaigns that come with the tool: name and text.
-pub const BUILT_IN: [(&str, &str); 2] =
-    [("quick", include_str!("../campaigns/quick.toml")), ("versions", include_str!("../campaigns/versions.toml"))];
+pub const BUILT_IN: [(&str, &str); 3] = [
+    ("quick", include_str!("../campaigns/quick.toml")),
+    ("versions", include_str!("../campaigns/versions.toml")),
+    ("matrix", include_str!("../campaigns/matrix.toml")),
+];
 
 /// Why a campaign cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -62,12 +71,17 @@ pub struct Campaign {
     pub name: String,
     #[serde(deserialize_with = "words")]
     modes: Vec<Mode>,
+    #[serde(default)]
     versions: Vec<MpiVersion>,
+    matrix: Option<Matrix>,
     /// How often bench-app is compiled.
     #[serde(default)]
     pub app: Compilation,
     /// Ranks of every launch.
     pub ranks: NonZeroU32,
+    /// How they are spread over nodes.
+    #[serde(default)]
+    placement: Placement,
     /// Analysed blocks.
     pub blocks: u32,
     /// Seed of every order.
@@ -92,6 +106,8 @@ struct Probe {
     mode: Word<Mode>,
     host: Option<MpiVersion>,
     image: Option<MpiVersion>,
+    /// Instead of that of the settings.
+    environment: Option<Environment>,
 }
 
 /// A value written as a string and parsed by its `FromStr`, so that the parser can point at it.
@@ -113,10 +129,18 @@ fn words<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(deserializer:
 pub struct Overrides {
     /// Ranks.
     pub ranks: Option<NonZeroU32>,
+    /// How they are spread over nodes.
+    pub placement: Option<Placement>,
     /// Blocks.
     pub blocks: Option<u32>,
     /// Seed.
     pub seed: Option<u64>,
+    /// Modes; all of the campaign's where none is named.
+    pub modes: Vec<Mode>,
+    /// Versions of the host, of a campaign with a matrix.
+    pub hosts: Vec<MpiVersion>,
+    /// Versions of the images, of a campaign with a matrix.
+    pub images: Vec<MpiVersion>,
 }
 
 /// Where the parts of a case lie, by version: known without looking, so that `plan` needs nothing installed.
@@ -135,18 +159,39 @@ impl Campaign {
     /// # Errors
     /// What is wrong, and where.
     pub fn parse(origin: &str, text: &str) -> Result<Self, ConfigError> {
+        Self::with(origin, text, &Overrides::default())
+    }
+
+    /// Reads a campaign, of which `overrides` may exchange the modes and versions.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn with(origin: &str, text: &str, overrides: &Overrides) -> Result<Self, ConfigError> {
         let syntax = |error: toml::de::Error| ConfigError::Syntax {
             origin: origin.to_owned(),
             detail: error.to_string().trim_end().to_owned(),
         };
-        let campaign: Self = toml::from_str(text).map_err(syntax)?;
+        let mut campaign: Self = toml::from_str(text).map_err(syntax)?;
         let fault = |what: String, hint: &str| {
             Err(ConfigError::Meaning { origin: origin.to_owned(), what, hint: hint.to_owned() })
         };
         if campaign.schema != 1 {
             return fault(format!("schema = {} is not known", campaign.schema), "this sifbench reads schema = 1");
         }
-        if campaign.modes.is_empty() || campaign.versions.is_empty() {
+        if !overrides.modes.is_empty() {
+            campaign.modes.clone_from(&overrides.modes);
+        }
+        match &mut campaign.matrix {
+            Some(matrix) => {
+                matrix.exchange(&overrides.hosts, &overrides.images);
+                if let Some((what, hint)) = matrix.fault(&campaign.versions) {
+                    return fault(what, hint);
+                }
+            }
+            None if overrides.hosts.is_empty() && overrides.images.is_empty() => {}
+            None => return fault("there is no matrix whose sides could be exchanged".into(), "try `sifbench matrix`"),
+        }
+        if campaign.modes.is_empty() || campaign.compared().is_empty() {
             return fault("nothing to compare".into(), "name at least one of `modes` and one of `versions`");
         }
         for probe in &campaign.probes {
@@ -161,32 +206,48 @@ impl Campaign {
             Err(what) => return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes"),
         };
         let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|k| cells.iter().any(|c| c.kernel == *k)).collect();
+        if campaign.pairs == Pairs::Duet
+            && (campaign.matrix.is_some() || campaign.settings.launcher != Launcher::Mpirun)
+        {
+            let what = "pairs = \"duet\" goes with neither a matrix nor a launcher of a scheduler".into();
+            return fault(what, "leave `pairs` out: blocks go with everything");
+        }
         if let Err((what, hint)) = campaign.decision.check(campaign.blocks, &kernels) {
             return fault(what, &hint);
         }
         Ok(campaign)
     }
 
+    /// Modes with the versions of host and image that take part, in the order of the design's cases.
+    fn compared(&self) -> Vec<(Mode, Pair<'_>)> {
+        match &self.matrix {
+            Some(matrix) => matrix.pairs(&self.modes, &self.versions),
+            None => crossing::side_by_side(&self.modes, &self.versions),
+        }
+    }
+
+    /// All of them, and those of probes.
+    fn all_pairs(&self) -> impl Iterator<Item = Pair<'_>> {
+        let probes = self.probes.iter().map(|probe| (probe.host.as_ref(), probe.image.as_ref()));
+        self.compared().into_iter().map(|(_, pair)| pair).chain(probes)
+    }
+
     /// The versions of Open MPI that the host must have.
     #[must_use]
     pub fn host_versions(&self) -> Vec<MpiVersion> {
-        let hosts = self.modes.iter().any(|mode| needs(*mode).0);
-        let versions = self.versions.iter().filter(|_| hosts).chain(self.probes.iter().filter_map(|p| p.host.as_ref()));
-        unique(versions)
+        unique(self.all_pairs().filter_map(|(host, _)| host))
     }
 
     /// The versions of Open MPI for which there must be images.
     #[must_use]
     pub fn image_versions(&self) -> Vec<MpiVersion> {
-        let images = self.modes.iter().any(|mode| needs(*mode).1);
-        let versions = self.versions.iter().filter(|_| images);
-        unique(versions.chain(self.probes.iter().filter_map(|p| p.image.as_ref())))
+        unique(self.all_pairs().filter_map(|(_, image)| image))
     }
 
     /// The versions of Open MPI that bench-app loads: the image's, or the host's where the image has none.
     #[must_use]
     pub fn loaded_versions(&self) -> Vec<MpiVersion> {
-        unique(self.versions.iter().chain(self.probes.iter().filter_map(|p| p.image.as_ref().or(p.host.as_ref()))))
+        unique(self.all_pairs().filter_map(|(host, image)| image.or(host)))
     }
 
     /// Everything decided before the first launch.
@@ -194,6 +255,7 @@ impl Campaign {
     pub fn design(&self, overrides: &Overrides, parts: &impl Parts) -> Design {
         let seed = overrides.seed.unwrap_or(self.seed);
         let ranks = overrides.ranks.unwrap_or(self.ranks).get();
+        let placement = overrides.placement.unwrap_or(self.placement);
         let workload = Workload {
             cells: self.workload.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
             rounds: self.workload.rounds,
@@ -206,10 +268,14 @@ impl Campaign {
             stack: self.stack(mode, host, image, parts),
             workload: workload.clone(),
             ranks,
+            placement,
             settings: self.settings.clone(),
         };
-        let of_version = |version| self.modes.iter().map(move |mode| (*mode, version));
-        let cases = self.versions.iter().flat_map(of_version);
+        let probe = |probe: &Probe| {
+            let mut case = case(probe.mode.0, probe.host.as_ref(), probe.image.as_ref());
+            case.settings.environment = probe.environment.unwrap_or(case.settings.environment);
+            usual_without_an_mpi(case)
+        };
         Design {
             schema: SCHEMA,
             campaign: self.name.clone(),
@@ -217,8 +283,13 @@ impl Campaign {
             blocks: overrides.blocks.unwrap_or(self.blocks),
             app: self.app,
             pairs: self.pairs,
-            cases: cases.map(|(mode, version)| case(mode, Some(version), Some(version))).collect(),
-            probes: self.probes.iter().map(|p| case(p.mode.0, p.host.as_ref(), p.image.as_ref())).collect(),
+            against: if self.matrix.is_some() { Against::OwnVersion } else { Against::Baseline },
+            cases: self
+                .compared()
+                .into_iter()
+                .map(|(mode, (host, image))| usual_without_an_mpi(case(mode, host, image)))
+                .collect(),
+            probes: self.probes.iter().map(probe).collect(),
             limits: self.limits,
             decision: self.decision.clone(),
         }
@@ -226,8 +297,6 @@ impl Campaign {
 
     fn stack(&self, mode: Mode, host: Option<&MpiVersion>, image: Option<&MpiVersion>, parts: &impl Parts) -> Stack {
         let mpi = |version: &MpiVersion| Mpi { implementation: Implementation::OpenMpi, version: version.clone() };
-        let (needs_host, needs_image) = needs(mode);
-        let (host, image) = (host.filter(|_| needs_host), image.filter(|_| needs_image));
         let loaded = image.or(host);
         let headers = loaded.map_or(Headers::Shared, |version| self.app.headers(version));
         let host = host.map(|v| HostMpi { mpi: mpi(v), prefix: parts.host_prefix(v) });
@@ -244,6 +313,14 @@ impl Campaign {
             }
         }
     }
+}
+
+/// What has no image with an MPI cannot see more or less of the host's: it is the same case whatever the settings say.
+fn usual_without_an_mpi(mut case: Case) -> Case {
+    if !needs(case.stack.mode()).1 {
+        case.settings.environment = Environment::default();
+    }
+    case
 }
 
 fn unique<'a>(versions: impl Iterator<Item = &'a MpiVersion>) -> Vec<MpiVersion> {
@@ -284,8 +361,14 @@ pub fn text_of(name: &str, read: impl Fn(&Path) -> std::io::Result<String>) -> R
 #[must_use]
 pub fn origins(campaign: &str, overrides: &Overrides) -> BTreeMap<String, String> {
     let origin = |set: bool| if set { "flag".to_owned() } else { campaign.to_owned() };
+    let named = [
+        ("modes", !overrides.modes.is_empty()),
+        ("hosts", !overrides.hosts.is_empty()),
+        ("images", !overrides.images.is_empty()),
+    ];
     [
         ("ranks", overrides.ranks.is_some()),
+        ("placement", overrides.placement.is_some()),
         ("blocks", overrides.blocks.is_some()),
         ("seed", overrides.seed.is_some()),
         ("app", false),
@@ -295,133 +378,10 @@ pub fn origins(campaign: &str, overrides: &Overrides) -> BTreeMap<String, String
         ("settings", false),
     ]
     .into_iter()
+    .chain(named.into_iter().filter(|(_, set)| *set))
     .map(|(key, set)| (key.to_owned(), origin(set)))
     .collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats;
-
-    fn of(headers: Headers<'_>) -> String {
-        match headers {
-            Headers::Shared => String::new(),
-            Headers::Of(version) => format!("-of-{version}"),
-        }
-    }
-
-    struct Fixed;
-    impl Parts for Fixed {
-        fn host_prefix(&self, version: &MpiVersion) -> PathBuf {
-            format!("/mpi/{version}").into()
-        }
-        fn image(&self, version: Option<&MpiVersion>, headers: Headers<'_>) -> PathBuf {
-            version.map_or(format!("/base{}.sif", of(headers)), |v| format!("/openmpi-{v}{}.sif", of(headers))).into()
-        }
-        fn app(&self, headers: Headers<'_>) -> PathBuf {
-            format!("/app{}", of(headers)).into()
-        }
-    }
-
-    const QUICK: &str = BUILT_IN[0].1;
-
-    #[test]
-    fn built_in_campaigns_are_valid_and_make_the_cases_they_name() {
-        for (name, text) in BUILT_IN {
-            assert_eq!(Campaign::parse(name, text).unwrap().name, name);
-        }
-        let design = Campaign::parse("quick", QUICK).unwrap().design(&Overrides::default(), &Fixed);
-        let labels: Vec<_> = design.cases.iter().chain(&design.probes).map(Case::label).collect();
-        let modes = ["native", "embedded", "hybrid", "hybrid-instance", "hybrid-sharens", "bind"];
-        let expected: Vec<_> = modes.iter().map(|mode| format!("{mode} 4.1.8")).collect();
-        assert_eq!(labels[..6], expected);
-        assert_eq!(labels[6], "hybrid 5.0.11 > 4.1.8");
-        assert_eq!(design.cases[5].stack.image().unwrap().path, Path::new("/base.sif"));
-    }
-
-    /// What is compiled is compiled for the library it loads: the image's, or the host's where the image has none.
-    #[test]
-    fn an_own_bench_app_is_that_of_the_mpi_it_loads_and_makes_no_other_case() {
-        let shared = Campaign::parse("quick", QUICK).unwrap();
-        let own = QUICK.replace("ranks = 2", "app = \"own\"\nranks = 2").replace(
-            "mode = \"hybrid\"\nhost = \"5.0.11\"\nimage = \"4.1.8\"",
-            "mode = \"hybrid\"\nhost = \"5.0.11\"\nimage = \"4.1.8\"\n[[probe]]\nmode = \"bind\"\nhost = \"5.0.11\"",
-        );
-        let own = Campaign::parse("own", &own).unwrap();
-        let [of_shared, of_own] = [&shared, &own].map(|campaign| campaign.design(&Overrides::default(), &Fixed));
-        let check = |index: usize, before: &str, after: &str| {
-            let file = |design: &Design| match &design.cases.iter().chain(&design.probes).nth(index).unwrap().stack {
-                Stack::Native { app, .. } => app.display().to_string(),
-                Stack::Embedded { image } | Stack::Hybrid { image, .. } | Stack::Bind { image, .. } => {
-                    image.path.display().to_string()
-                }
-            };
-            assert_eq!((file(&of_shared).as_str(), file(&of_own).as_str()), (before, after));
-        };
-        check(0, "/app", "/app-of-4.1.8");
-        check(1, "/openmpi-4.1.8.sif", "/openmpi-4.1.8-of-4.1.8.sif");
-        check(5, "/base.sif", "/base-of-4.1.8.sif");
-        check(6, "/openmpi-4.1.8.sif", "/openmpi-4.1.8-of-4.1.8.sif");
-        let ids = |design: &Design| design.cases.iter().map(Case::id).collect::<Vec<_>>();
-        assert_eq!(ids(&of_shared), ids(&of_own), "equal cases compare");
-        assert_eq!((of_shared.app, of_own.app), (Compilation::Shared, Compilation::Own));
-        let loaded =
-            |campaign: &Campaign| campaign.loaded_versions().iter().map(MpiVersion::to_string).collect::<Vec<_>>();
-        assert_eq!(loaded(&shared), ["4.1.8"], "of the probe only the host's mpirun is 5.0.11");
-        assert_eq!(loaded(&own), ["4.1.8", "5.0.11"]);
-    }
-
-    #[test]
-    fn built_in_campaigns_have_blocks_enough_to_show_a_difference() {
-        for (name, text) in BUILT_IN {
-            let design = Campaign::parse(name, text).unwrap().design(&Overrides::default(), &Fixed);
-            let family = design.cases.iter().skip(1).map(|case| case.workload.cells.len()).sum::<usize>();
-            let fewest = stats::Method::SignedRank.fewest(stats::ALPHA / family as f64);
-            assert!(design.blocks as usize >= fewest, "{name}: {family} comparisons take {fewest} blocks");
-        }
-    }
-
-    #[test]
-    fn flags_win_over_the_campaign() {
-        let overrides = Overrides { ranks: NonZeroU32::new(4), blocks: Some(9), seed: None };
-        let design = Campaign::parse("quick", QUICK).unwrap().design(&overrides, &Fixed);
-        assert_eq!((design.cases[0].ranks, design.blocks, design.seed), (4, 9, 1));
-        let origins = origins("campaign quick", &overrides);
-        assert_eq!((origins["blocks"].as_str(), origins["seed"].as_str()), ("flag", "campaign quick"));
-    }
-
-    #[test]
-    fn faults_are_named_with_their_place() {
-        let check = |from: &str, to: &str, expected: &[&str]| {
-            assert!(QUICK.contains(from), "{from}");
-            let error = Campaign::parse("my.toml", &QUICK.replace(from, to)).unwrap_err().to_string();
-            for part in expected.iter().chain(&["my.toml"]) {
-                assert!(error.contains(part), "{to}: {error}");
-            }
-        };
-        check("ranks = 2", "rank = 2", &["line 7, column 1", "unknown field `rank`"]);
-        check("\"embedded\"", "\"embeded\"", &["unknown mode `embeded`", "hint: one of native", "line 5"]);
-        check("\"8Ki\"", "\"8K\"", &["`8K` is not a size", "line 12"]);
-        check("\"1Mi\", \"4Mi\"", "\"1Mi\", \"1Mi:3\"", &["latency 1 MiB is listed twice"]);
-        check("schema = 1", "schema = 2", &["schema = 2", "hint: this sifbench reads"]);
-        check("versions = [\"4.1.8\"]", "versions = [\"4.1\"]", &["`4.1` is not an MPI version", "line 6"]);
-        check("host = \"5.0.11\"\n", "", &["[[probe]] of mode hybrid", "hint: write both"]);
-        check("ranks = 2", "ranks = 0", &["line 7"]);
-        check("ranks = 2", "app = \"each\"", &["unknown variant `each`", "`shared` or `own`", "line 7"]);
-        check("silence_s", "silence", &["unknown field `silence`", "silence_s"]);
-        check("bandwidth =", "bandwith =", &["unknown kernel `bandwith`", "line 13, column 1", "bcast", "visit_ms"]);
-        check("rounds = 2\n", "", &["missing field `rounds`", "line 11"]);
-        check("visit_ms = 4", "visit_ms = 4\nbuffers = \"cold\"", &["unknown variant `cold`", "rotating", "line 17"]);
-        check("[limits]", "[decision]\nmargin = 5\n[limits]", &["5 is not a margin", "0.05 for 5 %", "line 25"]);
-        let early = "[decision]\nprecision = 0.02\nfirst_look = 13\n[limits]";
-        check("[limits]", early, &["first_look = 13 is not between 6 and blocks = 12", "hint"]);
-        check("allreduce = [\"8\"", "barrier = [\"8\"", &["barrier 8 B: there is no message", "hint"]);
-    }
-
-    #[test]
-    fn an_unknown_campaign_names_those_that_exist() {
-        let error = text_of("qick", |_| Err(std::io::ErrorKind::NotFound.into())).unwrap_err().to_string();
-        assert!(error.contains("qick") && error.contains("quick"), "{error}");
-    }
-}
+mod tests;

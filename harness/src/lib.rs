@@ -1,6 +1,7 @@
 //! The harness: everything behind the binary `sifbench`. ARCHITECTURE.md is the map.
 
 pub mod aa;
+pub mod against;
 pub mod app;
 pub mod cache;
 pub mod case;
@@ -19,6 +20,7 @@ pub mod mpi;
 pub mod pilot;
 pub mod plan;
 pub mod process;
+pub mod recommend;
 pub mod record;
 pub mod report;
 pub mod run;

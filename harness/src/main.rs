@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    harness::process::exec_stage(std::env::args_os()).unwrap_or_else(|| harness::cli::main(std::env::args_os()))
+    harness::process::hidden_word(std::env::args_os()).unwrap_or_else(|| harness::cli::main(std::env::args_os()))
 }

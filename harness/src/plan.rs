@@ -173,7 +173,9 @@ pub fn next<'a>(design: &'a Design, records: &[Record], medians: &Medians) -> Op
         Progress::At(number) => of_block(number),
         Progress::Ended(_) => None,
     };
-    of_block(0).or_else(analysed).or_else(|| of_block(design.blocks + 1))
+    // Discovery is over when a block was begun.
+    let discovery = if begun(records) == 0 { of_block(0) } else { None };
+    discovery.or_else(analysed).or_else(|| of_block(design.blocks + 1))
 }
 
 /// Why no more blocks are made; none while there is something to do in one.
@@ -194,8 +196,9 @@ enum Progress {
 }
 
 fn progress(design: &Design, records: &[Record], medians: &Medians) -> Progress {
-    let begun = records.iter().filter(|r| is_analysed(r.purpose)).map(|r| r.block).max().unwrap_or(0);
-    for number in 1..=design.blocks {
+    let begun = begun(records);
+    // No block is begun before the one before it has nothing left to do.
+    for number in begun.max(1)..=design.blocks {
         // A block that was begun proves that the run was to go on at every look before it.
         let looks = number > 1 && number > begun;
         if let Some(why) = looks.then(|| after(design, records, medians, number - 1)).flatten() {
@@ -206,6 +209,11 @@ fn progress(design: &Design, records: &[Record], medians: &Medians) -> Progress 
         }
     }
     Progress::Ended(after(design, records, medians, design.blocks).unwrap_or(Ended::Blocks))
+}
+
+/// The last block of which there is an analysed launch; 0 where there is none.
+fn begun(records: &[Record]) -> u32 {
+    records.iter().filter(|r| is_analysed(r.purpose)).map(|r| r.block).max().unwrap_or(0)
 }
 
 pub(crate) const fn is_analysed(purpose: Purpose) -> bool {

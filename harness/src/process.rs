@@ -6,11 +6,15 @@
 //!
 //! What may be killed or deleted is what is provably ours (`process/ours.rs`, `process/shm.rs`), never by name.
 
+mod agent;
 mod attempt;
 mod bell;
 mod capture;
 mod duet;
 mod env;
+mod guest;
+mod hidden;
+mod hold;
 mod lines;
 mod ours;
 mod owner;
@@ -23,7 +27,7 @@ mod tap;
 
 use std::{
     cell::Cell,
-    io,
+    io::{self, Write as _},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -41,9 +45,10 @@ pub use self::{
     capture::Captured,
     duet::{Part, duet},
     env::Env,
+    guest::{PREPARE, SWEEP, SweptNode},
+    hidden::hidden_word,
     lines::Excerpt,
     owner::{Owner, Standing},
-    stage::exec_stage,
     supervise::{Deadlines, Ended, Exit, Launch, Pulse, Reason},
     tap::Stream,
 };
@@ -125,6 +130,9 @@ pub enum ProcessError {
     },
 }
 
+/// Variables of an attempt, and the path to programs, which its processes on other nodes get too.
+pub const CARRIED: [&str; 4] = [ours::MARKER, "APPTAINER_CONFIGDIR", "PATH", "TMPDIR"];
+
 /// Where a room finds its own program and keeps its private directories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -199,6 +207,22 @@ impl Room {
         captured
     }
 
+    /// Runs short helper commands side by side.
+    ///
+    /// # Errors
+    /// When the private directory cannot be made; each command has a result of its own.
+    pub fn capture_all(
+        &self,
+        commands: &[CommandSpec],
+        env: &Env,
+        limit: Duration,
+    ) -> Result<Vec<Result<Captured, ProcessError>>, ProcessError> {
+        let mut attempt = Attempt::open(self, "helper", ApptainerState::Users)?;
+        let captured = attempt.capture_all(commands, env, limit);
+        let _ = attempt.close();
+        Ok(captured)
+    }
+
     /// Runs a long helper command (an image build) whose lines are shown while it runs; otherwise like `capture`.
     ///
     /// # Errors
@@ -234,6 +258,12 @@ impl Room {
         }
         Ok(swept)
     }
+}
+
+/// A word of a hidden one, for whoever reads its standard error.
+fn tell(text: &str) {
+    // Nobody is left to tell when standard error is gone.
+    drop(writeln!(io::stderr(), "sifbench: {text}"));
 }
 
 /// An error of a system call, with what it was for.

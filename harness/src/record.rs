@@ -6,13 +6,13 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use bench_app::{
     Bytes, Cell, Kernel,
-    canary::ROUND_TRIPS,
     event::{Begin, Boot, Facts, Hello, Late, Settled, Sync, Trace, Visited, WrongData},
     stationarity::median,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    against::Against,
     app::Compilation,
     case::Case,
     command::CommandSpec,
@@ -72,6 +72,9 @@ pub struct Design {
     /// How launches are paired. Only what is not usual is written.
     #[serde(default, skip_serializing_if = "Pairs::is_blocks")]
     pub pairs: Pairs,
+    /// What cases are compared with. Only what is not usual is written.
+    #[serde(default, skip_serializing_if = "Against::is_baseline")]
+    pub against: Against,
     /// Cases of every block. The first is the baseline, which is launched twice a block.
     pub cases: Vec<Case>,
     /// Cases tried once for their outcome, outside the blocks.
@@ -81,6 +84,15 @@ pub struct Design {
     /// What is decided.
     #[serde(default)]
     pub decision: Decision,
+}
+
+impl Design {
+    /// Nodes that its largest case takes.
+    #[must_use]
+    pub fn nodes(&self) -> u32 {
+        let cases = self.cases.iter().chain(&self.probes);
+        cases.filter_map(|case| case.placement.spread(case.ranks).ok()).map(|s| s.nodes.get()).max().unwrap_or(1)
+    }
 }
 
 /// Deadlines of a launch, in seconds.
@@ -179,12 +191,16 @@ pub struct Observed {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tails: Vec<Trace>,
     /// The canary around visits: the visit's number in the launch, from 0, and the median round trip before and after
-    /// it, ns.
+    /// it, ns. Between two nodes it is a byte over TCP (`late.canary_over`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub canary: Vec<(u32, f64, f64)>,
     /// Time of copying as many bytes as a message has within one rank's memory: size, and the shortest over visits, ns.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<(Bytes, f64)>,
+    /// Half the round trip of as long a message between two nodes over TCP without MPI: size, and the shortest over
+    /// visits, ns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<(Bytes, f64)>,
     /// Visits whose batches did not come out alike from first to last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_stationary: Vec<Begin>,
@@ -215,14 +231,15 @@ impl Observed {
     pub fn add(&mut self, visited: &Visited) {
         let Visited { kernel, bytes, visit, sync, .. } = *visited;
         if let Some(readings) = &visited.canary {
-            let [before, after] = readings.map(|batches| tenths(median(&batches) / f64::from(ROUND_TRIPS)));
+            let [before, after] = readings.map(|batches| tenths(median(&batches) / f64::from(visited.canary_trips)));
             self.canary.push((self.visits, before, after));
         }
-        if let Some(ns) = visited.copy_ns {
-            match self.copies.iter_mut().find(|(known, _)| *known == bytes) {
+        for (kept, ns) in [(&mut self.copies, visited.copy_ns), (&mut self.streams, visited.stream_ns)] {
+            let Some(ns) = ns.map(tenths) else { continue };
+            match kept.iter_mut().find(|(known, _)| *known == bytes) {
                 // The fastest of all visits: what slows a copy is not the memory.
-                Some((_, least)) => *least = least.min(tenths(ns)),
-                None => self.copies.push((bytes, tenths(ns))),
+                Some((_, least)) => *least = least.min(ns),
+                None => kept.push((bytes, ns)),
             }
         }
         if visited.settled == Settled::NotStationary {

@@ -8,6 +8,7 @@ pub(crate) mod fields;
 pub mod html;
 pub(crate) mod judge;
 pub(crate) mod layout;
+pub(crate) mod matrix;
 mod model;
 mod notes;
 mod plot;
@@ -23,6 +24,7 @@ use bench_app::{Bytes, Kernel, workload::BufferKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    against::Against,
     case::{Mode, Mpi},
     decision::{Decision, Pairs},
     id::{AttemptId, CaseId, Sha256, SiteId},
@@ -32,8 +34,10 @@ use crate::{
 };
 
 pub use fields::Field;
+pub use matrix::{Crossing, Failed, Matrix, Telling};
 pub use model::model;
 pub use verdict::{Ratio, Verdict};
+pub(crate) use words::short;
 
 /// Version of the report as JSON; it changes when a field changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -66,6 +70,9 @@ pub struct Report {
     pub pairs: Pairs,
     /// All that was agreed on before the run.
     pub decision: Decision,
+    /// What cases are compared with.
+    #[serde(default)]
+    pub against: Against,
     /// Launches without which there is no interval at that confidence.
     pub launches_needed: usize,
     /// Comparisons that were decided together, as one family.
@@ -78,6 +85,9 @@ pub struct Report {
     pub cases: Vec<CaseReport>,
     /// What the machine allows without any MPI.
     pub bounds: Bounds,
+    /// Hosts crossed with images, a mode at a time; none where a run crosses no versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matrices: Vec<Matrix>,
     /// Combinations tried for their outcome alone.
     pub probes: Vec<ProbeReport>,
     /// Every attempt that did not complete, in the order made.
@@ -154,6 +164,9 @@ pub struct CaseReport {
     pub host: Option<Mpi>,
     /// The image's MPI, where one takes part.
     pub image: Option<Mpi>,
+    /// What its times are compared with; none for the baseline.
+    #[serde(default)]
+    pub reference: Option<CaseId>,
     /// Number of ranks.
     pub ranks: u32,
     /// Which memory messages lie in.
@@ -382,7 +395,25 @@ impl CaseReport {
     }
 }
 
+/// The case that `case` is compared with, among those of its report.
+pub(crate) fn referred<'r>(cases: &'r [CaseReport], case: &CaseReport) -> Option<&'r CaseReport> {
+    let id = case.reference.as_ref()?;
+    cases.iter().find(|other| other.role != Role::Twin && other.id == *id)
+}
+
 impl Report {
+    /// The case that `case` is compared with; none for the baseline.
+    #[must_use]
+    pub fn reference(&self, case: &CaseReport) -> Option<&CaseReport> {
+        referred(&self.cases, case)
+    }
+
+    /// Whether a case is a cell of a matrix, where it is shown among its like.
+    #[must_use]
+    pub fn is_crossed(&self, case: &CaseReport) -> bool {
+        case.role != Role::Twin && self.matrices.iter().any(|matrix| matrix.mode == case.mode)
+    }
+
     /// The baseline, where the design has one.
     #[must_use]
     pub fn baseline(&self) -> Option<&CaseReport> {

@@ -1,6 +1,8 @@
 //! Makes the launches of a run, one after the other or two in turns, and commits them before the next.
 
 mod duet;
+mod elsewhere;
+mod instance;
 pub mod watch;
 
 use std::time::{Duration, Instant};
@@ -9,20 +11,20 @@ use bench_app::{Cell, gate::Entrance};
 
 use crate::{
     command::CommandSpec,
-    compose::{self, Around, Commands, apptainer::Runtime},
+    compose::{self, Commands, Ground, apptainer::Runtime},
     id::AttemptId,
     medians::Medians,
     plan::{self, Step},
     process::{Attempt, Captured, Deadlines, Ended, Env, Launch, ProcessError, Pulse, Room, Stream, Swept},
     record::{Design, Limits, Outcome, Record, Sample, SampleRange},
+    site::nodes::Nodes,
     store::{Store, StoreError},
 };
+use elsewhere::{Elsewhere, Found};
 use watch::Watch;
 
 /// From the deadline to SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
-/// For each command of an instance's life.
-const INSTANCE: Duration = Duration::from_secs(30);
 
 /// The harness itself failed: nothing that a launch does is an error.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,8 @@ pub enum Finish {
     Complete,
     /// The user stopped it; it can be resumed.
     Interrupted,
+    /// Too few nodes are left that can be trusted; it can be resumed on others.
+    OutOfNodes,
 }
 
 /// What a run has stored before it goes on.
@@ -61,6 +65,21 @@ pub trait Listener {
     fn ended(&mut self, launch: &plan::Launch<'_>, record: &Record);
 }
 
+/// What launches see of the environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Envs<'a> {
+    /// Most of them: nothing of a scheduler.
+    pub plain: &'a Env,
+    /// Those whose launcher takes part in a job.
+    pub scheduled: &'a Env,
+}
+
+impl<'a> Envs<'a> {
+    fn of(self, commands: &Commands) -> &'a Env {
+        if commands.scheduled { self.scheduled } else { self.plain }
+    }
+}
+
 /// What a run needs besides its design.
 #[derive(Debug)]
 pub struct Runner<'a> {
@@ -68,8 +87,10 @@ pub struct Runner<'a> {
     pub design: &'a Design,
     /// The container runtime.
     pub runtime: &'a Runtime,
+    /// The nodes there are.
+    pub nodes: &'a Nodes,
     /// What launches see of the environment.
-    pub env: &'a Env,
+    pub env: Envs<'a>,
     /// Where they are started.
     pub room: &'a Room,
     /// Reads the wall clock, RFC 3339.
@@ -83,17 +104,24 @@ impl Runner<'_> {
     /// Only the harness's own: a launch that fails is a record.
     pub fn run(&self, store: &mut Store, past: Past, listener: &mut dyn Listener) -> Result<Finish, RunError> {
         let Past { mut records, mut medians } = past;
+        let mut nodes = self.nodes.clone();
         while let Some(step) = plan::next(self.design, &records, &medians) {
             if self.room.stopping() {
                 return Ok(Finish::Interrupted);
             }
+            if nodes.list.len() < self.design.nodes() as usize {
+                return Ok(Finish::OutOfNodes);
+            }
             listener.begins(&step, &records);
             let number = records.last().map_or(1, |last| last.attempt.0 + 1);
             let made = match &step.partner {
-                None => vec![self.attempt(AttemptId(number), &step, store)?],
-                Some(partner) => self.duet([number, number + 1].map(AttemptId), (&step, partner), store)?.into(),
+                None => vec![self.attempt(AttemptId(number), &step, &nodes, store)?],
+                Some(partner) => {
+                    self.duet([number, number + 1].map(AttemptId), (&step, partner), &nodes, store)?.into()
+                }
             };
-            for ((mut record, samples), launch) in made.into_iter().zip(step.launches()) {
+            for ((mut record, samples, lost), launch) in made.into_iter().zip(step.launches()) {
+                nodes.list.retain(|node| !lost.contains(&node.host));
                 record.samples = store.append(&record, &samples)?;
                 medians.add(&samples);
                 listener.ended(launch, &record);
@@ -103,11 +131,18 @@ impl Runner<'_> {
         Ok(Finish::Complete)
     }
 
-    fn attempt(&self, id: AttemptId, step: &Step<'_>, store: &Store) -> Result<(Record, Vec<Sample>), RunError> {
-        let mut making = self.begin(id, (&step.launch, &step.cells), None);
-        let mut attempt = self.room.attempt(&id.to_string())?;
-        let made = self.launch(&mut attempt, &mut making, store)?;
-        Ok(making.into_record(made, words(&attempt.close())))
+    /// One launch.
+    fn attempt(&self, id: AttemptId, step: &Step<'_>, nodes: &Nodes, store: &Store) -> Result<Kept, RunError> {
+        let (mut making, composed) = self.begin(id, (&step.launch, &step.cells), nodes, None);
+        let commands = match composed {
+            Ok(commands) => commands,
+            Err(reason) => {
+                return Ok(making.into_kept(Made::nothing(Outcome::Unsupported { reason }), Found::default()));
+            }
+        };
+        let (made, found) = self.on_nodes(id, &commands, nodes, store, &mut making)?;
+        making.command = commands.launch;
+        Ok(making.into_kept(made, found))
     }
 
     /// Everything of a launch but the launch itself.
@@ -115,64 +150,90 @@ impl Runner<'_> {
         &self,
         id: AttemptId,
         (launch, cells): (&'s plan::Launch<'s>, &[Cell]),
+        nodes: &Nodes,
         gate: Option<&Entrance>,
-    ) -> Making<'s> {
+    ) -> (Making<'s>, Result<Commands, String>) {
         let workload = plan::workload(launch, cells.to_vec(), self.design.seed);
-        let around = Around { runtime: self.runtime, instance: &format!("sifbench-{id}"), gate };
-        let commands = compose::compose(launch.case, &workload, around);
+        let ground = Ground { runtime: self.runtime, nodes, instance: &format!("sifbench-{id}"), gate };
+        let composed = compose::compose(launch.case, &workload, &ground);
         let watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
-        Making { launch, partner: None, cells: workload.cells, commands, started: (self.now)(), watch, hello: None }
+        let (cells, command, started) = (workload.cells, CommandSpec::new(""), (self.now)());
+        (Making { launch, partner: None, cells, command, started, watch, hello: None }, composed)
+    }
+
+    /// One launch between the preparation of its nodes and their sweep.
+    fn on_nodes(
+        &self,
+        id: AttemptId,
+        commands: &Commands,
+        nodes: &Nodes,
+        store: &Store,
+        making: &mut Making<'_>,
+    ) -> Result<(Made, Found), RunError> {
+        let elsewhere = Elsewhere { nodes, hosts: &commands.elsewhere, env: self.env.scheduled };
+        let mut attempt = self.room.attempt(&id.to_string())?;
+        let (marker, scratch) = (attempt.marker().to_owned(), attempt.scratch().to_owned());
+        let made = match elsewhere.prepare(&mut attempt) {
+            Ok(None) => self.launch(&mut attempt, commands, store, making),
+            Ok(Some(outcome)) => Ok(Made::nothing(outcome)),
+            Err(error) => Err(error),
+        };
+        let here = words(&attempt.close());
+        // Also after a failure of our own: what runs there would go on.
+        let mut found = elsewhere.sweep(self.room, &marker, &scratch)?;
+        found.words = [here, found.words].concat();
+        Ok((made?, found))
     }
 
     /// One launch, with its instance around it where the mode has one.
-    fn launch(&self, attempt: &mut Attempt<'_>, making: &mut Making<'_>, store: &Store) -> Result<Made, RunError> {
+    fn launch(
+        &self,
+        attempt: &mut Attempt<'_>,
+        commands: &Commands,
+        store: &Store,
+        making: &mut Making<'_>,
+    ) -> Result<Made, RunError> {
         let started = clock();
-        if let Some(outcome) = self.start(attempt, &making.commands)? {
+        if let Some(outcome) = self.start(attempt, commands)? {
             return Ok(Made { wall: started.elapsed(), outcome });
         }
-        let command = making.commands.launch.clone();
-        let (launch, begun) = (self.supervised(&command, making, store), clock());
+        let (launch, begun) = (self.supervised(commands, making, store), clock());
         let ended = attempt.supervise(&launch, &mut |stream, line| making.line(begun, stream, line));
         let made = making.made(ended, begun)?;
-        self.stop(attempt, &making.commands);
+        self.stop(attempt, commands);
         Ok(made)
     }
 
-    fn supervised<'l>(&'l self, command: &'l CommandSpec, making: &Making<'_>, store: &Store) -> Launch<'l> {
+    fn supervised<'l>(&self, commands: &'l Commands, making: &Making<'_>, store: &Store) -> Launch<'l>
+    where
+        Self: 'l,
+    {
         let (deadlines, log) = (deadlines(&self.design.limits), Some(store.log_path(making.watch.attempt)));
-        Launch { command, env: self.env, deadlines, log }
+        Launch { command: &commands.launch, env: self.env.of(commands), deadlines, log }
     }
 
-    /// Starts the instance, where there is one, and proves that it lives; else why not.
+    /// Starts the instance, where there is one; else why it does not live.
     fn start(&self, attempt: &mut Attempt<'_>, commands: &Commands) -> Result<Option<Outcome>, RunError> {
         let Some(instance) = &commands.instance else { return Ok(None) };
-        for (what, command) in [("start", &instance.start), ("probe", &instance.probe)] {
-            match attempt.capture(command, self.env, INSTANCE) {
-                Ok(captured) if captured.exit.success() => {}
-                Ok(captured) => {
-                    let reason = format!("instance {what} failed: {}", last_line(&captured));
-                    return Ok(Some(Outcome::NotStarted { reason }));
-                }
-                Err(error) => return not_started(error).map(Some),
-            }
-        }
-        Ok(None)
+        instance::start(attempt, instance, self.env.of(commands))
     }
 
-    /// Whatever it says, closing the attempt ends what is left of the instance.
     fn stop(&self, attempt: &mut Attempt<'_>, commands: &Commands) {
         if let Some(instance) = &commands.instance {
-            drop(attempt.capture(&instance.stop, self.env, INSTANCE));
+            instance::stop(attempt, instance, self.env.of(commands));
         }
     }
 }
+
+/// What is kept of a launch, and the nodes that must not be used after it.
+type Kept = (Record, Vec<Sample>, Vec<String>);
 
 /// A launch while it is made.
 struct Making<'s> {
     launch: &'s plan::Launch<'s>,
     partner: Option<AttemptId>,
     cells: Vec<Cell>,
-    commands: Commands,
+    command: CommandSpec,
     started: String,
     watch: Watch,
     /// From the start to hello.
@@ -183,6 +244,13 @@ struct Making<'s> {
 struct Made {
     wall: Duration,
     outcome: Outcome,
+}
+
+impl Made {
+    /// No launch at all.
+    fn nothing(outcome: Outcome) -> Self {
+        Self { wall: Duration::ZERO, outcome }
+    }
 }
 
 impl Making<'_> {
@@ -201,8 +269,8 @@ impl Making<'_> {
         })
     }
 
-    fn into_record(self, made: Made, swept: Vec<String>) -> (Record, Vec<Sample>) {
-        let Making { launch, partner, cells, commands, started, mut watch, hello } = self;
+    fn into_kept(self, made: Made, swept: Found) -> Kept {
+        let Making { launch, partner, cells, command, started, mut watch, hello } = self;
         let record = Record {
             attempt: watch.attempt,
             case: launch.case.id(),
@@ -210,7 +278,7 @@ impl Making<'_> {
             block: launch.block,
             slot: launch.slot,
             partner,
-            command: commands.launch,
+            command,
             cells,
             started,
             wall_ns: nanos(made.wall),
@@ -220,10 +288,10 @@ impl Making<'_> {
             hello: watch.hello.take(),
             facts: watch.facts.take(),
             observed: std::mem::take(&mut watch.observed),
-            swept,
+            swept: swept.words,
             samples: SampleRange::empty(),
         };
-        (record, watch.samples)
+        (record, watch.samples, swept.lost)
     }
 }
 
@@ -245,9 +313,14 @@ pub(crate) fn not_started(error: ProcessError) -> Result<Outcome, RunError> {
     }
 }
 
-fn last_line(captured: &Captured) -> &str {
-    let lines = captured.stderr.lines().chain(captured.stdout.lines());
-    lines.map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason given")
+/// The end of what a helper said: there stands the reason, with Apptainer in the line before the last.
+fn last_words(captured: &Captured) -> String {
+    let lines = captured.stdout.lines().chain(captured.stderr.lines()).map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("INFO:")).collect();
+    match lines.as_slice() {
+        [] => "no reason given".to_owned(),
+        lines => lines[lines.len().saturating_sub(2)..].join(" | "),
+    }
 }
 
 /// What had to be cleared away, in words.

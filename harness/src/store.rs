@@ -10,6 +10,7 @@ mod error;
 mod find;
 mod line;
 mod lock;
+mod packed;
 mod read;
 
 use std::{

@@ -69,6 +69,14 @@ impl<'a> Tools<'a> {
         let run = |source| ToolError::Run { program: command.program.clone(), source };
         self.room.capture(command, &self.env, limit).map_err(run)
     }
+
+    /// All that a command says, whatever its end; nothing where it cannot be run or takes longer than `limit`.
+    #[must_use]
+    pub fn words(&self, argv: &[&str], limit: Duration) -> String {
+        let Some((program, args)) = argv.split_first() else { return String::new() };
+        let said = self.try_run(&CommandSpec::new(*program).args(args.iter().copied()), limit);
+        said.map_or(String::new(), |captured| captured.stdout + &captured.stderr)
+    }
 }
 
 /// The end of what a tool said: there stands the reason.

@@ -86,7 +86,8 @@ const WIDTHS: [u32; 2] = [1280, 400];
 #[ignore = "needs chromium (scripts/test)"]
 fn the_report_is_sound_wide_and_narrow_light_and_dark_and_on_paper() {
     let mut viewer = Viewer::new();
-    let mut reports = vec![synthetic::quick(6, 1).report(), synthetic::two_versions(6, 3).report()];
+    let runs = [synthetic::quick(6, 1), synthetic::two_versions(6, 3), synthetic::crossed(16, 1)];
+    let mut reports: Vec<_> = runs.iter().map(synthetic::Run::report).collect();
     let mut unfinished = synthetic::quick(6, 1);
     unfinished.records.truncate(20);
     unfinished.samples.retain(|sample| sample.attempt.0 <= 20);

@@ -18,9 +18,17 @@ fn home() -> tempfile::TempDir {
 
 #[test]
 fn help_teaches_and_goes_to_standard_output() {
-    for words in
-        ["--help", "plan --help", "run --help", "report --help", "compare --help", "aa --help", "image build --help"]
-    {
+    for words in [
+        "--help",
+        "plan --help",
+        "run --help",
+        "matrix --help",
+        "report --help",
+        "recommend --help",
+        "compare --help",
+        "aa --help",
+        "image build --help",
+    ] {
         let words: Vec<&str> = words.split(' ').collect();
         sifbench(&home()).args(words).assert().code(0).stdout(contains("Example"));
     }
@@ -91,7 +99,47 @@ fn run_refuses_on_a_login_node() {
     std::fs::write(home.path().join("sbatch"), "").unwrap();
     let refused = sifbench(&home).args(["run", "quick"]).assert().code(3);
     refused.stderr(contains("login node of Slurm").and(contains("hint")));
-    sifbench(&home).args(["run", "quick"]).env("SLURM_JOB_ID", "7").assert().code(1).stderr(contains("is not there"));
+    let inside = |nodes: &str| {
+        let mut run = sifbench(&home);
+        run.args(["run", "quick"]).env("SLURM_JOB_ID", "7").env("SLURM_JOB_NODELIST", nodes).assert()
+    };
+    inside(&host()).code(1).stderr(contains("is not there"));
+    inside("").code(1).stderr(contains("SLURM_JOB_NODELIST is not set").and(contains("hint")));
+    inside("elsewhere[1-2]").code(3).stderr(contains("is none of the nodes of slurm job 7").and(contains("hint")));
+}
+
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_design_must_fit_the_nodes_there_are() {
+    let home = home();
+    let check = |words: &str, hostfile: &str, code: i32, expected: &str| {
+        let file = home.path().join("nodes");
+        std::fs::write(&file, hostfile).unwrap();
+        let run = ["run", "quick", "--hostfile", file.to_str().unwrap()];
+        let run = sifbench(&home).args(run).args(words.split(' ')).assert().code(code);
+        run.stderr(contains(expected).and(contains("hint")));
+    };
+    let here = host();
+    check("--placement one-a-node", &here, 3, "takes 2 nodes");
+    check("--placement one-a-node", &format!("{here}\nn2"), 1, "is not there");
+    check("--placement 2-a-node --ranks 4", &format!("{here} slots=2\nn2 slots=1"), 3, "n2 takes 1 ranks, not 2");
+    check("--placement 2-a-node --ranks 3", &here, 2, "3 ranks cannot be placed 2-a-node");
+    check("--placement nowhere", &here, 2, "unknown placement");
+    check("--ranks 2", "n2 slots=2", 3, "is none of the nodes");
+    check("--ranks 2", "", 1, "names none");
+}
+
+#[test]
+fn plan_shows_several_nodes_before_there_are_any() {
+    let plan = sifbench(&home()).args(["plan", "quick", "--placement", "one-a-node", "--agent", "oarsh"]).assert();
+    plan.code(0).stdout(
+        contains(":1,NODE2:1 --map-by ppr:1:node")
+            .and(contains("__agent 1 oarsh NODE2 'apptainer instance start"))
+            .and(contains("# unsupported: the image's own mpirun")),
+    );
 }
 
 #[test]

@@ -364,3 +364,24 @@ fn a_cell_is_reached_by_its_row_and_column() {
     let hang = hybrid.split("<td").position(|cell| cell.contains(">hang<")).unwrap();
     assert_eq!(report.sizes(Kernel::Latency)[hang - 1], Bytes(4 * KI * KI));
 }
+
+#[test]
+fn a_matrix_is_a_heat_map_in_words_whose_cells_lead_to_their_cases() {
+    let report = synthetic::crossed(16, 1).report();
+    let page = check(&report);
+    let maps: Vec<&str> =
+        page.split("<table class=\"heat\">").skip(1).map(|rest| between(rest, "", "</table>")).collect();
+    assert_eq!(maps.len(), 2, "hybrid and hybrid-sharens");
+    for (map, matrix) in maps.iter().zip(&report.matrices) {
+        assert_eq!(map.matches("<td").count(), matrix.crossings.len());
+        for crossing in matrix.crossings.iter().flatten() {
+            let target = format!("case-{}", crossing.case);
+            assert!(map.contains(&format!("href=\"#{target}\"")) && page.contains(&format!("id=\"{target}\"")));
+        }
+    }
+    for words in ["▲</span> 1.25 slow", "=</span> 1.0", "singleton</strong>", "<span>hang*</span>", "no mismatch"] {
+        assert!(page.contains(words), "{words}");
+    }
+    let diagonal = maps[0].matches("matched\"").count();
+    assert_eq!(diagonal, 4);
+}

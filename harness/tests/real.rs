@@ -18,7 +18,7 @@ use harness::{
     cache::Cache,
     case::{Case, Containers, Mode},
     catalogue::Catalogue,
-    id::Sha256,
+    id::{MpiVersion, Sha256},
     record::{Outcome, Purpose, Record},
     store::{self, Run},
 };
@@ -169,20 +169,60 @@ fn a_newer_host_with_an_older_image_makes_singletons() {
     }
 }
 
-/// The host's mpirun leaks prefixes and component paths that do not exist inside; the image overrules them.
+/// The host's mpirun leaks prefixes and component paths that do not exist inside; the image overrules them, and where it
+/// does not, as in anybody's own image, MPI_Init fails.
 #[test]
 #[ignore = "needs Apptainer, Open MPI 4.1.8 and the image of Debian's 4.1.4 (scripts/test)"]
 fn debians_own_packages_run_embedded_and_under_a_wheel_of_the_host() {
     let bench = Bench::new();
     let probes = "[[probe]]\nmode = \"embedded\"\nimage = \"4.1.4\"\n\
-                  [[probe]]\nmode = \"hybrid-sharens\"\nhost = \"4.1.8\"\nimage = \"4.1.4\"\n";
+                  [[probe]]\nmode = \"hybrid-sharens\"\nhost = \"4.1.8\"\nimage = \"4.1.4\"\n\
+                  [[probe]]\nmode = \"hybrid-sharens\"\nhost = \"4.1.8\"\nimage = \"4.1.4\"\nenvironment = \"raw\"\n";
     let run = bench.run(&campaign(&[Mode::Native], "4.1.8", 0, SMALL, probes));
     bench.assert_clean();
-    for case in &run.design.probes {
+    let (raw, clean) = run.design.probes.split_last().unwrap();
+    assert_eq!(raw.label(), "hybrid-sharens 4.1.8 > 4.1.4 raw");
+    for record in records_of(&run, raw) {
+        let said = record.said.join("\n");
+        assert!(matches!(record.outcome, Outcome::Exited { .. }), "{:?}: {said}", record.outcome);
+        assert!(said.contains("opal_init") || said.contains("MPI_Init"), "{said}");
+    }
+    for case in clean {
         let records = records_of(&run, case);
         assert_eq!(records.len(), 1, "{}", case.label());
         assert_eq!(records[0].outcome, Outcome::Completed, "{}: {:?}", case.label(), records[0].said);
         assert!(records[0].hello.as_ref().unwrap().library.contains("v4.1.4"), "{:?}", records[0].hello);
+    }
+}
+
+/// What is known of two series of Open MPI: a newer host and an older image do not find each other, the other way round
+/// works; and plain hybrid hangs at 4 MiB by the image's own doing.
+#[test]
+#[ignore = "needs Apptainer, and Open MPI 4.1.8 and 5.0.11 with their images (scripts/test)"]
+fn a_matrix_of_two_series_works_but_for_a_newer_host_with_an_older_image() {
+    let bench = Bench::new();
+    let versions = "4.1.8,5.0.11";
+    let arguments = ["matrix", "--hosts", versions, "--images", versions, "--modes", "native,hybrid,hybrid-sharens"];
+    let output = bench.sifbench(&arguments).args(["--blocks", "1"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    bench.assert_clean();
+    let run = bench.newest();
+    let report = harness::report::model(&run.manifest, &run.design, &run.records, &run.samples);
+    let modes: Vec<Mode> = report.matrices.iter().map(|matrix| matrix.mode).collect();
+    assert_eq!(modes, [Mode::Hybrid, Mode::HybridSharens]);
+    for matrix in &report.matrices {
+        let words = |versions: &[MpiVersion]| versions.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!((words(&matrix.hosts), words(&matrix.images)), (words(&matrix.images), words(&matrix.hosts)));
+        let [old, old_new, new_old, new] = &matrix.crossings[..] else { panic!("{matrix:?}") };
+        let [old, old_new, new_old, new] = [old, old_new, new_old, new].map(|crossing| crossing.as_ref().unwrap());
+        let singletons = new_old.failed.as_ref().unwrap();
+        assert_eq!(singletons.outcome, Outcome::Singletons { expected: 2, seen: 1 }, "{}", matrix.mode);
+        assert!(!singletons.alike && new_old.figures == 0, "{new_old:?}");
+        assert_eq!((old_new.failed.as_ref(), old_new.figures), (None, 5), "{}", matrix.mode);
+        assert_eq!((new.failed.as_ref(), new.figures), (None, 5), "{}", matrix.mode);
+        let hang = old.failed.as_ref().map(|failed| (failed.outcome.to_string(), failed.alike));
+        let expected = (matrix.mode == Mode::Hybrid).then(|| ("hang at latency 4 MiB".to_owned(), true));
+        assert_eq!(hang, expected, "{}", matrix.mode);
     }
 }
 

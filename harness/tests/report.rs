@@ -7,10 +7,11 @@ use bench_app::{Bytes, Kernel};
 use harness::{
     case::Mode,
     decision::Decision,
+    id::MpiVersion,
     plan::Ended,
     record::{Design, Outcome},
     report::{
-        CaseReport, CellStatus, Field, Figure, Report, Role, Verdict,
+        CaseReport, CellStatus, Crossing, Field, Figure, Matrix, Report, Role, Verdict,
         table::{self, Style},
     },
 };
@@ -248,4 +249,53 @@ fn the_front_page_quotes_the_published_run() {
     let quoted = answers.filter(|(label, answer)| words.contains(&format!("**{label}**: {answer}"))).count();
     assert_eq!(quoted, 2, "README.md quotes what the run does not say:\n{report:#?}");
     assert_eq!(report.probes[0].answer, "2 singletons");
+}
+
+fn matrix(report: &Report, mode: Mode) -> &Matrix {
+    report.matrices.iter().find(|matrix| matrix.mode == mode).unwrap()
+}
+
+fn crossing<'r>(report: &'r Report, mode: Mode, host: &str, image: &str) -> &'r Crossing {
+    let matrix = matrix(report, mode);
+    let at = |versions: &[MpiVersion], wanted: &str| versions.iter().position(|v| v.to_string() == wanted).unwrap();
+    let place = at(&matrix.hosts, host) * matrix.images.len() + at(&matrix.images, image);
+    matrix.crossings[place].as_ref().unwrap()
+}
+
+#[test]
+fn a_matrix_as_a_table() {
+    insta::assert_snapshot!(table(&synthetic::crossed(16, 1).report()));
+}
+
+#[test]
+fn a_mismatch_is_told_from_what_the_image_does_under_its_own_host() {
+    let report = synthetic::crossed(16, 1).report();
+    let check = |mode: Mode, host: &str, image: &str, verdict: Option<Verdict>, failed: Option<(&str, bool)>| {
+        let crossing = crossing(&report, mode, host, image);
+        assert_eq!(crossing.telling.map(|telling| telling.verdict), verdict, "{mode} {host} > {image}");
+        let words = crossing.failed.as_ref().map(|failed| (failed.outcome.to_string(), failed.alike));
+        assert_eq!(words, failed.map(|(words, alike)| (words.to_owned(), alike)), "{mode} {host} > {image}");
+    };
+    let hang = Some(("hang at latency 4 MiB", true));
+    check(Mode::Hybrid, "4.1.8", "4.1.8", Some(Verdict::Slower), hang);
+    let hybrid = crossing(&report, Mode::Hybrid, "4.1.8", "4.1.8");
+    assert!(hybrid.matched && hybrid.telling.unwrap().estimate > 1.8, "what the mode costs: {hybrid:?}");
+    check(Mode::Hybrid, "4.1.7", "4.1.8", Some(Verdict::Equivalent), hang);
+    check(Mode::Hybrid, "5.0.11", "4.1.8", None, Some(("2 singletons", false)));
+    check(Mode::Hybrid, "4.1.8", "5.0.11", Some(Verdict::Slower), None);
+    let old = crossing(&report, Mode::Hybrid, "4.1.8", "5.0.11").telling.unwrap();
+    assert!((1.2..1.3).contains(&old.estimate), "what the mismatch costs, without the mode: {old:?}");
+    check(Mode::HybridSharens, "5.0.8", "5.0.11", Some(Verdict::Equivalent), None);
+    assert!(synthetic::two_versions(6, 3).report().matrices.is_empty(), "nothing is crossed");
+}
+
+/// What the pass before the blocks found is shown before anything is measured.
+#[test]
+fn a_matrix_without_blocks_says_what_works() {
+    let report = synthetic::crossed(0, 1).report();
+    let works = crossing(&report, Mode::HybridSharens, "4.1.8", "5.0.11");
+    assert!(works.ran && works.telling.is_none() && works.failed.is_none(), "{works:?}");
+    assert!(crossing(&report, Mode::Hybrid, "5.0.8", "4.1.7").failed.is_some());
+    let text = table(&report);
+    assert!(text.contains("works") && text.contains("singleton") && text.contains("hang*"), "{text}");
 }

@@ -7,7 +7,7 @@ use bench_app::Kernel;
 
 use crate::{
     buffers::Buffers,
-    fail,
+    ending::fail,
     kernels::{Repeat, family, peer},
     mpi_ffi::{Comm, MpiError},
 };

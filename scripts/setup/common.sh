@@ -15,6 +15,9 @@ fail() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# The newest bench-app that serves all versions. A directory with a version in its name holds one for that version alone.
+newest_app() { ls -td "$cache"/build/bench-app-*/bench-app | grep -E '/bench-app-[0-9a-f]{12}/' | head -n 1; }
+
 # stage NAME COMMAND..: runs a step and says how long it took. Its output is shown only when it fails.
 stage() {
     local name=$1 log begun=$SECONDS

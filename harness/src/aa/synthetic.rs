@@ -10,8 +10,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
+    against::Against,
     app::Compilation,
-    case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Settings, Stack},
+    case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
     decision::{Decision, Pairs},
     id::{AttemptId, MpiVersion, Sha256},
@@ -221,7 +222,13 @@ fn design(setup: &Setup, trial: u64) -> Design {
         hybrid(Entry::Instance),
         hybrid(Entry::Sharens),
     ];
-    let case = |stack| Case { stack, workload: workload.clone(), ranks: 2, settings: Settings::default() };
+    let case = |stack| Case {
+        stack,
+        workload: workload.clone(),
+        ranks: 2,
+        placement: Placement::default(),
+        settings: Settings::default(),
+    };
     Design {
         schema: SCHEMA,
         campaign: "aa".into(),
@@ -229,6 +236,7 @@ fn design(setup: &Setup, trial: u64) -> Design {
         blocks: setup.blocks,
         app: Compilation::Shared,
         pairs: Pairs::Blocks,
+        against: Against::Baseline,
         cases: stacks.map(case).to_vec(),
         probes: Vec::new(),
         limits: Limits::default(),

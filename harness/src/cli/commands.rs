@@ -18,9 +18,10 @@ use crate::{
     cli::{
         BuildArgs, CampaignArgs, PlanArgs, ReportArgs, RunArgs,
         edge::{Edge, Refused},
+        nodes::Place,
         progress::Progress,
     },
-    compose::{self, Around, Commands},
+    compose::{self, Commands, Ground, InstanceCommands},
     config::{self, Campaign, Overrides, Parts},
     id::{MpiVersion, Sha256, SiteId},
     image::{self, Bootstrap, Builder},
@@ -28,7 +29,7 @@ use crate::{
     mpi, plan,
     record::{Design, FileFact, Manifest, Purpose, SCHEMA},
     report,
-    run::{self, Finish, Past, Runner},
+    run::{self, Envs, Finish, Past, Runner},
     site,
     store::{self, Store, Tail},
 };
@@ -50,7 +51,7 @@ impl Parts for Cached<'_> {
 
 fn design(edge: &Edge, args: &CampaignArgs) -> anyhow::Result<(Campaign, Design)> {
     let (origin, text) = config::text_of(&args.campaign, |path| fs::read_to_string(path))?;
-    let campaign = Campaign::parse(&origin, &text)?;
+    let campaign = Campaign::with(&origin, &text, &args.overrides())?;
     let design = resolved(edge, &campaign, &args.overrides())?;
     Ok((campaign, design))
 }
@@ -61,7 +62,15 @@ pub(super) fn resolved(edge: &Edge, campaign: &Campaign, overrides: &Overrides) 
     for version in campaign.loaded_versions() {
         app::compilable(&catalogue, campaign.app.headers(&version))?;
     }
-    Ok(campaign.design(overrides, &Cached(&cache, &catalogue)))
+    let design = campaign.design(overrides, &Cached(&cache, &catalogue));
+    for case in design.cases.iter().chain(&design.probes) {
+        case.placement.spread(case.ranks).map_err(|uneven| config::ConfigError::Meaning {
+            origin: campaign.name.clone(),
+            what: uneven.to_string(),
+            hint: "the number of ranks must be a multiple of those a node".into(),
+        })?;
+    }
+    Ok(design)
 }
 
 /// One planned launch, for `plan --json`.
@@ -83,19 +92,23 @@ struct Planned {
 pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let (_, design) = design(edge, &args.campaign)?;
     let runtime = edge.runtime();
+    let place = Place::imagined(edge, &args.nodes, &design)?;
+    let ground = Ground { runtime: &runtime, nodes: &place.nodes, instance: "sifbench-NAME", gate: None };
     let launches = (0..=design.blocks + 1).flat_map(|number| plan::block(&design, number));
     let planned = launches.map(|launch| {
         let workload = plan::workload(&launch, launch.case.workload.cells.clone(), design.seed);
         let job = if launch.slot % 2 == 0 { Job::First } else { Job::Second };
         let gate = launch.partner.map(|_| Entrance { path: "PRIVATE/gate".into(), job });
-        let around = Around { runtime: &runtime, instance: "sifbench-NAME", gate: gate.as_ref() };
-        let Commands { instance, launch: command } = compose::compose(launch.case, &workload, around);
-        let (before, after) = instance.map_or_else(Default::default, |instance| {
-            (vec![instance.start.to_string(), instance.probe.to_string()], vec![instance.stop.to_string()])
-        });
-        let argv = [vec![command.program.clone()], command.args.clone()].concat();
-        let plan::Launch { case, block, slot, partner, purpose } = launch;
-        let (case, command) = (case.label(), command.to_string());
+        let ground = Ground { gate: gate.as_ref(), ..ground };
+        let plan::Launch { block, slot, partner, purpose, .. } = launch;
+        let case = launch.case.label();
+        let (before, command, argv, after) = match compose::compose(launch.case, &workload, &ground) {
+            Ok(Commands { instance, launch, .. }) => {
+                let (before, after) = instance.as_ref().map_or_else(Default::default, InstanceCommands::to_lines);
+                (before, launch.to_string(), [vec![launch.program], launch.args].concat(), after)
+            }
+            Err(reason) => (Vec::new(), format!("# unsupported: {reason}"), Vec::new(), Vec::new()),
+        };
         Planned { block, slot, partner, purpose, case, before, command, argv, after }
     });
     let planned: Vec<Planned> = planned.collect();
@@ -168,14 +181,15 @@ fn missing(design: &Design) -> Vec<(PathBuf, String)> {
 /// `sifbench run`.
 pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
     let Some(dir) = measure(edge, args)? else { return Ok(ExitCode::from(130)) };
-    finished(edge, &dir, args.json)?;
+    finished(edge, &dir, args.running.json)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Makes a run and closes it; its directory, or none where the user stopped it.
 pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
-    if let Some(scheduler) = site::login_node(edge.env(), |program| edge.on_path(program).is_some())
-        && !args.here
+    if let Some(scheduler) = edge.login_node()
+        && !args.running.here
+        && !args.running.nodes.are_named(edge)
     {
         let reason = format!(
             "this looks like a login node of {scheduler}: figures from here would disturb others and mean nothing"
@@ -184,27 +198,30 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
             Refused { reason, hint: "start it inside an allocation, or with --here if this node is yours" }.into()
         );
     }
+    let place = Place::find(edge, &args.running.nodes)?;
     let stale = edge.room().clear_stale()?;
     if !stale.nothing() {
         edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
     }
-    let (mut store, run) = match &args.resume {
+    let (mut store, run) = match &args.running.resume {
         Some(dir) => Store::resume(dir).with_context(|| {
             format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
         })?,
-        None => start(edge, args)?,
+        None => start(edge, args, &place)?,
     };
     if run.tail != Tail::default() {
         edge.say("cut off a launch that was not completely written when the run was stopped; it is made again");
     }
+    place.admit(&run.design)?;
     let absent = missing(&run.design);
     if let Some((file, remedy)) = absent.first() {
         let reason = format!("{} is not there", file.display());
         anyhow::bail!("{reason}; hint: {remedy} it");
     }
     let runtime = edge.runtime();
-    let env = edge.launch_env();
-    let runner = Runner { design: &run.design, runtime: &runtime, env: &env, room: edge.room(), now };
+    let (plain, scheduled) = (edge.launch_env(), place.scheduled_env(edge, &run.design));
+    let env = Envs { plain: &plain, scheduled: &scheduled };
+    let runner = Runner { design: &run.design, runtime: &runtime, nodes: &place.nodes, env, room: edge.room(), now };
     let (campaign, cases, blocks) = (&run.design.campaign, run.design.cases.len(), run.design.blocks);
     edge.say(&format!("{campaign}: {cases} cases, {blocks} blocks -> {}", run.dir.display()));
     edge.say(&plan::estimate(&run.design).to_string());
@@ -213,9 +230,13 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
     let past = Past { medians: Medians::of(&run.samples), records: run.records };
     let finish = runner.run(&mut store, past, &mut progress)?;
     progress.finish();
-    if finish == Finish::Interrupted {
+    if finish != Finish::Complete {
         drop(store);
-        edge.say(&format!("stopped; go on with: sifbench run --resume {}", run.dir.display()));
+        let why = match finish {
+            Finish::OutOfNodes => "too few nodes are left that can be trusted (LEFT in attempts.jsonl); in another job",
+            Finish::Interrupted | Finish::Complete => "stopped;",
+        };
+        edge.say(&format!("{why} go on with: sifbench run --resume {}", run.dir.display()));
         return Ok(None);
     }
     store.close()?;
@@ -235,18 +256,13 @@ fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
     edge.print(&format!("{}\n", dir.display()))
 }
 
-fn start(edge: &Edge, args: &RunArgs) -> anyhow::Result<(Store, store::Run)> {
+fn start(edge: &Edge, args: &RunArgs, place: &Place) -> anyhow::Result<(Store, store::Run)> {
     let (campaign, design) = design(edge, &args.campaign)?;
-    let ranks = design.cases.iter().map(|case| case.ranks).max().unwrap_or(0);
-    let cores = site::facts::cores();
-    if ranks > cores {
-        let reason = format!("{ranks} ranks on {cores} cores would measure the scheduler, not the MPI");
-        return Err(Refused { reason, hint: "use --ranks with at most the number of cores" }.into());
-    }
+    place.admit(&design)?;
     if let Some((file, remedy)) = missing(&design).first() {
         anyhow::bail!("{} is not there; hint: {remedy} it", file.display());
     }
-    let named = args.site.clone().map(|site| (site, "flag"));
+    let named = args.running.site.clone().map(|site| (site, "flag"));
     let (site, site_origin) = match (named, edge.var("SIFBENCH_SITE")) {
         (Some(named), _) => named,
         (None, Some(site)) => (site.parse::<SiteId>().context("SIFBENCH_SITE")?, "environment"),
@@ -254,17 +270,19 @@ fn start(edge: &Edge, args: &RunArgs) -> anyhow::Result<(Store, store::Run)> {
     };
     let mut origins = config::origins(&format!("campaign {}", campaign.name), &args.campaign.overrides());
     origins.insert("site".into(), site_origin.into());
+    let mut facts = site::facts::gather(&edge.tools(), &edge.runtime());
+    facts.insert("allocation".into(), place.allocation.to_string());
     let manifest = Manifest {
         schema: SCHEMA,
         tool: env!("CARGO_PKG_VERSION").into(),
         site,
         started: now_seconds(),
         design: store::design_digest(&design),
-        facts: site::facts::gather(&edge.tools(), &edge.runtime()),
+        facts,
         files: files(&design)?,
         origins,
     };
-    let root = edge.results(args.results.as_deref());
+    let root = edge.results(args.running.results.as_deref());
     let store = Store::create(&root, &manifest, &design)?;
     let dir = store.dir().to_owned();
     Ok((store, store::load(&dir)?))

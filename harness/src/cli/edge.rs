@@ -17,6 +17,7 @@ use crate::{
     config::ConfigError,
     process::{Env, Room},
     report::table,
+    site::login,
     tool::Tools,
 };
 
@@ -59,6 +60,14 @@ impl Edge {
         &self.env
     }
 
+    /// This program, by the path at which other nodes find it too.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn tool(&self) -> anyhow::Result<PathBuf> {
+        std::env::current_exe().context("cannot tell where this program lies")
+    }
+
     /// Where processes are started.
     #[must_use]
     pub fn room(&self) -> &Room {
@@ -94,7 +103,10 @@ impl Edge {
     pub fn tools(&self) -> Tools<'_> {
         Tools::new(
             &self.room,
-            Env::from_parent(&self.env, &["PIP_*", "PYTHON*", "CARGO_*", "RUSTUP_*", "APPTAINER_*", "SINGULARITY_*"]),
+            Env::from_parent(
+                &self.env,
+                &["PIP_*", "PYTHON*", "CARGO_*", "RUSTUP_*", "APPTAINER_*", "SINGULARITY_*", "SLURM_*", "OAR*"],
+            ),
         )
     }
 
@@ -109,6 +121,15 @@ impl Edge {
     pub fn on_path(&self, program: &str) -> Option<PathBuf> {
         let directories = self.var("PATH").unwrap_or_default().split(':');
         directories.map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
+    }
+
+    /// The scheduler on whose login node this is, if it is one.
+    #[must_use]
+    pub fn login_node(&self) -> Option<&'static str> {
+        let on_path = |program: &str| self.on_path(program).is_some();
+        let tools = self.tools();
+        let says = |argv: &[&str]| tools.words(argv, login::PATIENCE);
+        login::Signs { env: &self.env, on_path: &on_path, says: &says }.login_node()
     }
 
     /// The container runtime: Apptainer, else Singularity, else the Apptainer that the scripts have put into the cache,

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{CampaignArgs, RunArgs, commands, edge::Edge};
+use super::{CampaignArgs, Own, RunArgs, Running, commands, edge::Edge, nodes::NodeArgs};
 use crate::{
     config::{self, Campaign, Overrides},
     id::SiteId,
@@ -46,6 +46,9 @@ pub(super) struct PilotArgs {
     /// Run here although this looks like a login node
     #[arg(long)]
     here: bool,
+    /// Which nodes, and how they are reached.
+    #[command(flatten)]
+    nodes: NodeArgs,
     /// Print what was learnt as JSON
     #[arg(long)]
     json: bool,
@@ -53,10 +56,10 @@ pub(super) struct PilotArgs {
 
 impl PilotArgs {
     fn run(&self) -> RunArgs {
-        let campaign =
-            CampaignArgs { campaign: self.campaign.clone(), ranks: None, blocks: Some(self.blocks), seed: None };
-        let (site, results) = (self.site.clone(), self.results.clone());
-        RunArgs { campaign, resume: None, site, results, here: self.here, json: false }
+        let own = Own { blocks: Some(self.blocks), ..Own::default() };
+        let campaign = CampaignArgs { campaign: self.campaign.clone(), own };
+        let (site, results, nodes) = (self.site.clone(), self.results.clone(), self.nodes.clone());
+        RunArgs { campaign, running: Running { resume: None, site, results, here: self.here, nodes, json: false } }
     }
 }
 

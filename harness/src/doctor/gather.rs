@@ -23,7 +23,8 @@ use crate::{
     catalogue::Catalogue,
     command::CommandSpec,
     compose::apptainer::Runtime,
-    image, mpi, site,
+    image, mpi,
+    site::login,
     tool::Tools,
 };
 
@@ -79,8 +80,9 @@ pub fn gather(here: &Here<'_>) -> Surroundings {
     let ready = |mpi: &mpi::Installed| mpi::prefix(here.cache, here.catalogue, &mpi.version) == mpi.prefix;
     // An own bench-app is somebody's deliberate choice, not what the modes need.
     let images = image::list(here.cache, here.catalogue).into_iter().filter(|image| image.app.is_shared());
-    let (images_root, on_path) =
-        (here.cache.path(crate::cache::Kind::Images, ""), |name: &str| here.find(name).is_some());
+    let images_root = here.cache.path(crate::cache::Kind::Images, "");
+    let says = |argv: &[&str]| here.tools.words(argv, login::PATIENCE);
+    let signs = login::Signs { env: here.env, on_path: &|name| here.find(name).is_some(), says: &says };
     Surroundings {
         subordinate: here.subordinate(read, &user, programs.contains("getsubids")),
         user,
@@ -111,8 +113,8 @@ pub fn gather(here: &Here<'_>) -> Surroundings {
         debian_mirror: here.debian_mirror,
         modules: env("MODULEPATH").is_some(),
         fabric: fabric(),
-        schedulers: site::schedulers(on_path).into_iter().map(str::to_owned).collect(),
-        login_node: site::login_node(here.env, on_path).map(str::to_owned),
+        schedulers: signs.schedulers().into_iter().map(str::to_owned).collect(),
+        login_node: signs.login_node().map(str::to_owned),
         // An old entry of the cache is neither what campaigns find nor anybody's choice.
         mpis: mpis
             .into_iter()

@@ -20,14 +20,15 @@ use super::faults::{self, Expected, Launched, Seen};
 use crate::{
     app::{Compilation, Headers},
     cache::Cache,
-    case::{Case, HostMpi, Image, Implementation, Mpi, Settings, Stack},
+    case::{Case, HostMpi, Image, Implementation, Mpi, Placement, Settings, Stack},
     catalogue::Catalogue,
     command::CommandSpec,
-    compose::{self, APP_IN_IMAGE, Around, apptainer::Options, apptainer::Runtime},
+    compose::{self, APP_IN_IMAGE, apptainer::Options, apptainer::Runtime},
     id::{AttemptId, MpiVersion, Sha256},
     process::{Env, Launch, Room},
     record::{Limits, Outcome},
     run::{self, RunError, watch::Watch},
+    site::nodes::Nodes,
     tool::Tools,
 };
 
@@ -136,12 +137,21 @@ impl Checker<'_> {
             Some(_) => Stack::Embedded { image },
             None => Stack::Bind { host: self.host?.clone(), image },
         };
-        Some(Case { stack, workload: workload(), ranks: RANKS, settings: Settings::default() })
+        Some(Case {
+            stack,
+            workload: workload(),
+            ranks: RANKS,
+            placement: Placement::SameNode,
+            settings: Settings::default(),
+        })
     }
 
     fn commands(&self, case: &Case) -> CommandSpec {
-        // Neither of the two modes has an instance.
-        compose::compose(case, &case.workload, Around { runtime: self.runtime, instance: "", gate: None }).launch
+        // Neither of the two modes has an instance, and on one node both can exist.
+        let nodes = Nodes::alone("localhost");
+        let ground = compose::Ground { runtime: self.runtime, nodes: &nodes, instance: "", gate: None };
+        let commands = compose::compose(case, &case.workload, &ground);
+        commands.unwrap_or_else(|why| unreachable!("two ranks on this node: {why}")).launch
     }
 
     fn labels(&self, path: &Path) -> Result<BTreeMap<String, String>, String> {

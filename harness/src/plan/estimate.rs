@@ -12,11 +12,10 @@ use super::block;
 /// From the start of a launch to its first visit, and from its last visit to its end, s: what launchers, containers and
 /// `MPI_Init` take. Seen: 1.1 to 1.3 s in every mode of Open MPI 4.1; `MPI_Init` of 5.0 takes up to a second more.
 const START_S: f64 = 1.2;
+/// The same without libfabric: 0.2 to 0.6 s in every mode of both series.
+const WITHOUT_FABRIC_S: f64 = 0.5;
 /// Warm-up, the pass that checks payloads and the one for tails take about as long as the visits themselves.
 const VISITS: f64 = 2.0;
-/// Launches are of one node so far.
-const NODES: f64 = 1.0;
-
 /// Launches and time, at least and at most.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
@@ -24,6 +23,8 @@ pub struct Estimate {
     pub launches: [usize; 2],
     /// Time, s.
     pub seconds: [f64; 2],
+    /// Nodes that are held for all of it.
+    pub nodes: u32,
 }
 
 /// What `design` will cost.
@@ -38,14 +39,18 @@ pub fn estimate(design: &Design) -> Estimate {
     let (fewest, shortest) = of(least);
     let (most, longest) = of(design.blocks);
     let budget = design.decision.budget_min.map_or(f64::INFINITY, |minutes| minutes * 60.0);
-    Estimate { launches: [fewest, most], seconds: [shortest.min(budget), longest.min(budget)] }
+    let nodes = design.nodes();
+    Estimate { launches: [fewest, most], seconds: [shortest.min(budget), longest.min(budget)], nodes }
 }
 
 fn seconds(launch: &super::Launch<'_>) -> f64 {
     let workload = &launch.case.workload;
     let visits = workload.cells.len() as f64 * f64::from(workload.rounds.get());
+    let mca = &launch.case.settings.mca;
+    let without = ["btl", "mtl"].iter().all(|kind| mca.get(*kind).is_some_and(|value| value == "^ofi"));
+    let start = if without { WITHOUT_FABRIC_S } else { START_S };
     // Those that take turns start together.
-    let start = if launch.partner.is_some() { START_S / 2.0 } else { START_S };
+    let start = if launch.partner.is_some() { start / 2.0 } else { start };
     start + VISITS * visits * f64::from(workload.visit_ms) * 1e-3
 }
 
@@ -62,7 +67,7 @@ pub fn in_vain(design: &Design) -> Option<String> {
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [shortest, longest] = self.seconds;
-        let hours = longest / 3600.0 * NODES;
+        let hours = longest / 3600.0 * f64::from(self.nodes);
         if longest - shortest < 1.0 {
             write!(f, "about {}, {hours:.2} node-hours", duration(longest))
         } else {

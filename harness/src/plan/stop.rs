@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    against::reference,
     case::Case,
     medians::Medians,
     record::{Design, Outcome, Purpose, Record},
@@ -46,11 +47,10 @@ pub fn after(design: &Design, records: &[Record], medians: &Medians, made: u32) 
 /// The largest half-width of the primary ratios' intervals, on a logarithmic scale; none where one has no interval yet, or
 /// where nothing is compared.
 fn widest(design: &Design, records: &[Record], medians: &Medians) -> Option<f64> {
-    let (baseline, others) = design.cases.split_first()?;
-    let reference = completed(baseline, records);
-    let measured = remaining(baseline, records);
     let mut widest = None;
-    for case in others {
+    for case in &design.cases {
+        let Some(other) = reference(design, case) else { continue };
+        let (reference, measured) = (completed(other, records), remaining(other, records));
         let launches = completed(case, records);
         let pairs: Vec<(&Record, &Record)> =
             launches.iter().filter_map(|record| Some((*record, pair_of(record, &reference)?))).collect();

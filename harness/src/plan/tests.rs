@@ -6,8 +6,9 @@ use bench_app::{Bytes, Kernel, event::Begin, workload::BufferKind};
 
 use super::*;
 use crate::{
+    against::Against,
     app::Compilation,
-    case::{HostMpi, Implementation, Mpi, Settings, Stack},
+    case::{HostMpi, Implementation, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
     decision::{Decision, Pairs},
     id::{AttemptId, Sha256},
@@ -32,6 +33,7 @@ fn case(version: &str) -> Case {
             buffers: BufferKind::Hot,
         },
         ranks: 2,
+        placement: Placement::default(),
         settings: Settings::default(),
     }
 }
@@ -44,6 +46,7 @@ fn design(blocks: u32) -> Design {
         blocks,
         app: Compilation::Shared,
         pairs: Pairs::Blocks,
+        against: Against::Baseline,
         cases: vec![case("4.1.7"), case("4.1.8"), case("5.0.11")],
         probes: vec![case("5.0.8")],
         limits: Limits::default(),

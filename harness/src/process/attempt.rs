@@ -7,18 +7,20 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Env, ProcessError, Room,
     bell::Bell,
     capture::{self, Captured},
+    now,
     ours::{MARKER, Ours, Scope},
-    procfs,
+    procfs::{self, Identity},
     scratch::{self, Scratch},
     stage::{self, Child},
     supervise::{Around, Deadlines, Ended, Launch, Pulse, Watch, linger},
-    tap::Stream,
+    tap::{Stream, Tap},
 };
 use crate::command::CommandSpec;
 
@@ -70,7 +72,16 @@ pub struct Attempt<'room> {
     pub(super) scratch: Scratch,
     pub(super) ours: Ours,
     state: ApptainerState,
+    held: Vec<Held>,
     open: bool,
+}
+
+/// A command that stays. Its pipes are kept open, so that it may go on saying things to nobody.
+#[derive(Debug)]
+struct Held {
+    id: Identity,
+    pid: Pid,
+    _taps: Vec<Tap>,
 }
 
 /// How much of a command's doing is over when the command is.
@@ -100,13 +111,19 @@ impl<'room> Attempt<'room> {
         let ours = Ours::new(scratch::marker(id));
         let scratch = Scratch::create(&room.place.scratch, &ours)?;
         room.open.set(room.open.get() + 1);
-        Ok(Self { room, scratch, ours, state, open: true })
+        Ok(Self { room, scratch, ours, state, held: Vec::new(), open: true })
     }
 
     /// The private directory, there until the attempt is closed.
     #[must_use]
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
+    }
+
+    /// The value of the marker in the environment of everything it starts.
+    #[must_use]
+    pub fn marker(&self) -> &str {
+        self.ours.marker()
     }
 
     /// Runs a launch to its end; `observe` sees every line, in order within a stream, and says which are progress.
@@ -138,6 +155,77 @@ impl<'room> Attempt<'room> {
         })
     }
 
+    /// The same for commands that run side by side. `limit` is of all of them together.
+    pub fn capture_all(
+        &mut self,
+        commands: &[CommandSpec],
+        env: &Env,
+        limit: Duration,
+    ) -> Vec<Result<Captured, ProcessError>> {
+        let heard = self.heard();
+        let until = now() + limit;
+        let launch = |command| Launch { command, env, deadlines: Deadlines::total(limit), log: None };
+        let begun: Vec<_> = commands.iter().map(|command| self.begin(&launch(command))).collect();
+        let ids: Vec<Identity> = begun.iter().flatten().map(|child| child.id).collect();
+        let captured = commands.iter().zip(begun).map(|(command, child)| {
+            let child = child?;
+            // The last moment is long enough to read what has been said meanwhile.
+            let left = until.saturating_duration_since(now()).max(Duration::from_millis(100));
+            let launch = Launch { deadlines: Deadlines::total(left), ..launch(command) };
+            capture::collect(&command.program, limit, |observe| {
+                self.see(child, &launch, Care::LeaderOnly, heard, &ids, observe)
+            })
+        });
+        captured.collect()
+    }
+
+    /// Starts a command that stays until it is let go or the attempt is closed, and returns once it has said enough: none
+    /// then, else how it ended.
+    ///
+    /// # Errors
+    /// When it cannot be started, or takes longer than `limit` to say it.
+    pub fn hold(
+        &mut self,
+        command: &CommandSpec,
+        env: &Env,
+        limit: Duration,
+        observe: &mut dyn FnMut(Stream, &str) -> Pulse,
+    ) -> Result<Option<Ended>, ProcessError> {
+        let heard = self.heard();
+        let launch = Launch { command, env, deadlines: Deadlines::total(limit), log: None };
+        let child = self.begin(&launch)?;
+        let (id, pid) = (child.id, child.pid);
+        let mut watch = Watch::new(child, &launch, capture::CAP, observe);
+        let (scope, bell) = (Scope::Launch(id), self.room.bell.as_ref());
+        let around =
+            &mut Around { bell, heard, ours: &mut self.ours, scratch: &self.scratch, scope, spare: Some(&[id]) };
+        let exit = watch.until_enough(around)?;
+        let Some(exit) = exit else {
+            self.ours.take_stock(Scope::Attempt);
+            self.scratch.save(&self.ours)?;
+            self.held.push(Held { id, pid, _taps: watch.into_taps() });
+            return Ok(None);
+        };
+        self.ours.end(scope, &mut |pause| linger(&mut [&mut watch], pause));
+        let wall = watch.wall();
+        watch.conclude(exit, wall).map(Some)
+    }
+
+    /// Lets go what is held: asks it to end, and gives it `patience` to do so.
+    pub fn let_go(&mut self, patience: Duration) {
+        for held in std::mem::take(&mut self.held) {
+            let until = now() + patience;
+            let lives = || procfs::process(held.id.pid).is_some_and(|process| process.id == held.id && !process.zombie);
+            if lives() {
+                let _ = rustix::process::kill_process_group(held.pid, rustix::process::Signal::TERM);
+            }
+            while lives() && now() < until {
+                thread::sleep(Duration::from_millis(20));
+            }
+            self.ours.end(Scope::Launch(held.id), &mut thread::sleep);
+        }
+    }
+
     /// Ends and removes everything that is the attempt's, good end or not.
     #[must_use]
     pub fn close(mut self) -> Swept {
@@ -150,13 +238,40 @@ impl<'room> Attempt<'room> {
         care: Care,
         observe: &mut dyn FnMut(Stream, &str) -> Pulse,
     ) -> Result<Ended, ProcessError> {
-        let bell = self.room.bell.as_ref();
-        let heard = if care == Care::LeaderOnly { bell.map_or(0, Bell::count) } else { 0 };
-        let child = self.start(launch)?;
-        let scope = Scope::Launch(child.id);
+        let heard = if care == Care::LeaderOnly { self.heard() } else { 0 };
+        let child = self.begin(launch)?;
+        let ids = [child.id];
+        self.see(child, launch, care, heard, &ids, observe)
+    }
+
+    /// Requests to stop that are old news by now.
+    fn heard(&self) -> u32 {
+        self.room.bell.as_ref().map_or(0, Bell::count)
+    }
+
+    /// Starts a launch, and takes down that it is ours.
+    pub(super) fn begin(&mut self, launch: &Launch<'_>) -> Result<Child, ProcessError> {
+        let patience = launch.deadlines.first.min(launch.deadlines.total);
+        let child = stage::spawn(&self.room.place.stage, launch.command, &self.child_env(launch), patience)?;
+        self.ours.begin(child.id);
+        self.scratch.save(&self.ours)?;
+        Ok(child)
+    }
+
+    /// Sees `child` to its end; the status of those in `beside` is somebody's to read.
+    fn see(
+        &mut self,
+        child: Child,
+        launch: &Launch<'_>,
+        care: Care,
+        heard: u32,
+        beside: &[Identity],
+        observe: &mut dyn FnMut(Stream, &str) -> Pulse,
+    ) -> Result<Ended, ProcessError> {
+        let (scope, bell) = (Scope::Launch(child.id), self.room.bell.as_ref());
         let mut watch = Watch::new(child, launch, care.longest_line(), observe);
-        let awaits_earlier = care == Care::LeaderOnly;
-        let around = &mut Around { bell, heard, ours: &mut self.ours, scratch: &self.scratch, scope, awaits_earlier };
+        let spare = (care == Care::LeaderOnly).then_some(beside);
+        let around = &mut Around { bell, heard, ours: &mut self.ours, scratch: &self.scratch, scope, spare };
         let exit = watch.until_end(around)?;
         let wall = watch.wall();
         if care == Care::WholeLaunch || watch.was_cut_short() {
@@ -167,15 +282,6 @@ impl<'room> Attempt<'room> {
             self.scratch.save(&self.ours)?;
         }
         watch.conclude(exit, wall)
-    }
-
-    /// Starts a launch, and takes down that it is ours.
-    pub(super) fn start(&mut self, launch: &Launch<'_>) -> Result<Child, ProcessError> {
-        let patience = launch.deadlines.first.min(launch.deadlines.total);
-        let child = stage::spawn(&self.room.place.stage, launch.command, &self.child_env(launch), patience)?;
-        self.ours.begin(child.id);
-        self.scratch.save(&self.ours)?;
-        Ok(child)
     }
 
     /// Inherited < the attempt's own < the command's; the marker is nobody's to change.

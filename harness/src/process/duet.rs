@@ -91,7 +91,7 @@ struct Player<'a, 'room> {
 impl<'a, 'room> Player<'a, 'room> {
     fn start(part: Part<'a, 'room>) -> Self {
         let Part { attempt, launch, observe } = part;
-        match attempt.start(&launch) {
+        match attempt.begin(&launch) {
             Ok(child) => {
                 let scope = Some(Scope::Launch(child.id));
                 let watch = Some(Watch::new(child, &launch, LONGEST_LINE, observe));
@@ -104,7 +104,7 @@ impl<'a, 'room> Player<'a, 'room> {
     fn step(&mut self, bell: Option<&Bell>) -> Result<Option<Exit>, ProcessError> {
         let (Some(watch), Some(scope)) = (&mut self.watch, self.scope) else { return Ok(None) };
         let Attempt { ours, scratch, .. } = &mut *self.attempt;
-        watch.step(&mut Around { bell, heard: 0, ours, scratch, scope, awaits_earlier: false })
+        watch.step(&mut Around { bell, heard: 0, ours, scratch, scope, spare: None })
     }
 
     /// Ends what is left of the launch; meanwhile nobody is given a turn, and the other one is read on.

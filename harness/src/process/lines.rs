@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 /// Cuts a byte stream into lines. A line over the limit keeps its beginning and says how much was cut.
+#[derive(Debug)]
 pub(super) struct Lines {
     limit: usize,
     partial: Vec<u8>,

@@ -68,6 +68,11 @@ impl Ours {
         self.known.insert(leader);
     }
 
+    /// Its launches were begun elsewhere: no process here is too old to be one's.
+    pub(super) fn begin_before_all(&mut self) {
+        self.since = Some(0);
+    }
+
     /// Takes down who lives and what is mapped, because both can only be proved while they do.
     pub(super) fn take_stock(&mut self, scope: Scope) {
         let members = self.members(scope);
@@ -152,9 +157,9 @@ impl Ours {
         self.collect(self.known.iter());
     }
 
-    /// The same while `leader` is watched, whose status somebody still wants to read.
-    pub(super) fn reap_all_but(&self, leader: Identity) {
-        self.collect(self.known.iter().filter(|id| **id != leader));
+    /// The same while `spare` are watched, whose status somebody still wants to read.
+    pub(super) fn reap_all_but(&self, spare: &[Identity]) {
+        self.collect(self.known.iter().filter(|id| !spare.contains(id)));
     }
 
     fn collect<'a>(&self, candidates: impl Iterator<Item = &'a Identity>) {

@@ -31,6 +31,11 @@ pub enum Standing {
     BeforeBoot,
 }
 
+/// This host's name for itself.
+pub(super) fn host() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
+
 impl Owner {
     /// This process.
     #[must_use]
@@ -40,7 +45,7 @@ impl Owner {
         let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
         Self {
             id: procfs::process(pid).map_or(Identity { pid, start: 0 }, |process| process.id),
-            host: read("/proc/sys/kernel/hostname"),
+            host: host(),
             boot: read("/proc/sys/kernel/random/boot_id"),
             pid_namespace: namespace.to_string_lossy().into_owned(),
         }

@@ -21,6 +21,8 @@ use super::{
 };
 
 const RECORD: &str = "owner";
+/// The same on other nodes, where no owner can be judged.
+const GUEST: &str = "guest";
 /// A directory without a record is one being made, unless it is older than this.
 const UNFINISHED: Duration = Duration::from_secs(3600);
 
@@ -77,6 +79,29 @@ impl Scratch {
             };
         }
         Err(failed(base, io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// The directory of an attempt whose harness runs on another node, which alone judges when it is over.
+    pub(super) fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
+    /// Makes that directory, with what was there before the attempt.
+    pub(super) fn guest(dir: &Path, ours: &Ours) -> Result<(), ProcessError> {
+        let scratch = Self::at(dir);
+        let failed = |source| ProcessError::Scratch { path: dir.to_owned(), source };
+        secure_base(dir.parent().unwrap_or(dir))?;
+        [dir.to_owned(), scratch.tmp(), scratch.config()]
+            .iter()
+            .try_for_each(|dir| private_dir(dir))
+            .map_err(failed)?;
+        let json = serde_json::to_vec(ours).map_err(io::Error::from);
+        json.and_then(|json| fs::write(dir.join(GUEST), json)).map_err(failed)
+    }
+
+    /// What [`Scratch::guest`] has written down.
+    pub(super) fn guest_ours(&self) -> Option<Ours> {
+        serde_json::from_slice(&fs::read(self.dir.join(GUEST)).ok()?).ok()
     }
 
     pub(super) fn path(&self) -> &Path {

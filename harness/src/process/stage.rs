@@ -24,26 +24,21 @@ use rustix::{
 use super::{ProcessError, failed, procfs, procfs::Identity};
 use crate::command::CommandSpec;
 
-const WORD: &str = "__exec";
+pub(super) const WORD: &str = "__exec";
 
-/// Handles a call of the hidden word `__exec`, for the first line of `main`.
-///
-/// `None` when `args` (the program's own name first) are an ordinary call. Otherwise this process becomes the named
-/// program; it returns only when that failed, and the parent has been told why.
-pub fn exec_stage(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
-    let mut args = args.into_iter().skip(1);
-    (args.next()? == WORD).then(|| {
-        let (harness, program) = (args.next(), args.next());
-        let (Some(harness), Some(program)) = (harness.and_then(|pid| pid.to_str()?.parse().ok()), program) else {
-            return ExitCode::from(2);
-        };
-        if let Ok(mut status) = take_status() {
-            let error = become_program(harness, program, args.collect());
-            // Nobody left to tell when this fails: the parent is gone.
-            let _ = status.write_all(&error.raw_os_error().unwrap_or(0).to_ne_bytes());
-        }
-        ExitCode::from(127)
-    })
+/// Becomes the named program; returns only when that failed, and the parent has been told why.
+pub(super) fn exec_stage(words: Vec<OsString>) -> ExitCode {
+    let mut words = words.into_iter();
+    let (harness, program) = (words.next(), words.next());
+    let (Some(harness), Some(program)) = (harness.and_then(|pid| pid.to_str()?.parse().ok()), program) else {
+        return ExitCode::from(2);
+    };
+    if let Ok(mut status) = take_status() {
+        let error = become_program(harness, program, words.collect());
+        // Nobody left to tell when this fails: the parent is gone.
+        let _ = status.write_all(&error.raw_os_error().unwrap_or(0).to_ne_bytes());
+    }
+    ExitCode::from(127)
 }
 
 /// Standard input arrives as the pipe on which to report a failed start. It closes itself when exec succeeds.

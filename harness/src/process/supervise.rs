@@ -142,8 +142,9 @@ pub(super) struct Around<'a> {
     pub(super) ours: &'a mut Ours,
     pub(super) scratch: &'a Scratch,
     pub(super) scope: Scope,
-    /// Whether this command may be waiting for the end of what an earlier one of the attempt has started.
-    pub(super) awaits_earlier: bool,
+    /// Where this command may be waiting for the end of what an earlier one of the attempt has started: those whose status
+    /// somebody still wants to read.
+    pub(super) spare: Option<&'a [Identity]>,
 }
 
 impl Around<'_> {
@@ -227,30 +228,49 @@ impl<'a> Watch<'a> {
 
     /// Watches until the leading program has ended.
     pub(super) fn until_end(&mut self, around: &mut Around<'_>) -> Result<Exit, ProcessError> {
+        self.until(around, false)?.map_or_else(|| unreachable!("nobody has asked for less"), Ok)
+    }
+
+    /// Watches until the observer has seen enough (none then), or the leading program has ended.
+    pub(super) fn until_enough(&mut self, around: &mut Around<'_>) -> Result<Option<Exit>, ProcessError> {
+        self.until(around, true)
+    }
+
+    fn until(&mut self, around: &mut Around<'_>, stays: bool) -> Result<Option<Exit>, ProcessError> {
         loop {
-            if around.awaits_earlier {
+            if let Some(spare) = around.spare {
                 // `instance stop` asks the kernel whether the instance lives, and a zombie of ours would pass for alive.
-                around.ours.reap_all_but(self.id);
+                around.ours.reap_all_but(spare);
             }
-            let glance = around.awaits_earlier.then(|| now() + GLANCE);
+            let glance = around.spare.map(|_| now() + GLANCE);
             wait(&mut [&mut *self], around.bell, glance)?;
-            if let Some(exit) = self.step(around)? {
-                return Ok(exit);
+            self.note(around)?;
+            if let Some(exit) = self.exit()? {
+                return Ok(Some(exit));
             }
+            if stays && self.enough && matches!(self.phase, Phase::Running) {
+                return Ok(None);
+            }
+            self.phase = self.advance(around)?;
         }
     }
 
     /// What follows from what has been read and from the time: the end, once it has come, or the next step towards it.
     pub(super) fn step(&mut self, around: &mut Around<'_>) -> Result<Option<Exit>, ProcessError> {
-        if !self.noted && self.progress.is_some() {
-            around.take_stock()?;
-            self.noted = true;
-        }
+        self.note(around)?;
         let exit = self.exit()?;
         if exit.is_none() {
             self.phase = self.advance(around)?;
         }
         Ok(exit)
+    }
+
+    fn note(&mut self, around: &mut Around<'_>) -> Result<(), ProcessError> {
+        if !self.noted && self.progress.is_some() {
+            around.take_stock()?;
+            self.noted = true;
+        }
+        Ok(())
     }
 
     /// When something is to be done although nothing happens.
@@ -376,6 +396,11 @@ impl<'a> Watch<'a> {
             Some(LogFailed { path, source }) => Err(ProcessError::Log { path, source }),
             None => Ok(Ended { exit, reason: self.reason, wall, stderr: self.stderr }),
         }
+    }
+
+    /// Its pipes, of a program that goes on.
+    pub(super) fn into_taps(self) -> Vec<Tap> {
+        self.taps
     }
 
     /// Whether the harness ended it.

@@ -30,6 +30,7 @@ pub(super) enum Flow {
 }
 
 /// The reading end of a stream.
+#[derive(Debug)]
 pub(super) struct Tap {
     pub(super) stream: Stream,
     pipe: File,
@@ -91,6 +92,7 @@ pub(super) struct LogFailed {
 }
 
 /// A file that takes the first bytes of a stream and counts the rest. It exists once there is something to write.
+#[derive(Debug)]
 struct CappedLog {
     path: PathBuf,
     file: Option<File>,

@@ -3,6 +3,7 @@
 use bench_app::{Bytes, Kernel, kernel::Reading};
 
 use crate::{
+    against::Against,
     record::Outcome,
     stats::{Margin, Side},
 };
@@ -57,17 +58,20 @@ pub(crate) struct Place<'a> {
     pub(crate) ratio: &'a Ratio,
 }
 
-/// How the figures of a case differ from the baseline's.
+/// How the figures of a case differ from those of its reference.
 fn relative(case: &CaseReport, report: &Report) -> Vec<String> {
     let places = case.figures().filter_map(|(cell, figure)| {
         Some(Place { kernel: cell.kernel, bytes: cell.bytes, ratio: figure.ratio.as_ref()? })
     });
     let places: Vec<Place<'_>> = places.collect();
-    let baseline = report.baseline().map_or("the baseline", |baseline| baseline.name.as_str());
-    let mut parts = differences(&places, baseline, report.margin);
+    let reference = report.reference(case).map_or("the baseline", |reference| reference.name.as_str());
+    let mut parts = differences(&places, reference, report.margin);
     let lonely = case.figures().count() - places.len();
     if lonely > 0 {
-        parts.push(format!("no baseline to compare with in {lonely}"));
+        parts.push(match report.against {
+            Against::Baseline => format!("no baseline to compare with in {lonely}"),
+            Against::OwnVersion => format!("{reference} has no figure to compare with in {lonely}"),
+        });
     }
     parts
 }

@@ -4,6 +4,7 @@
 //! shows, and colour only repeats what a word or a marker says.
 
 mod appendix;
+mod matrix;
 mod pictures;
 mod summary;
 mod tables;
@@ -28,6 +29,7 @@ pub fn render(report: &Report) -> String {
     let page = Page { report, sheets: plot::sheets(report) };
     let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|kernel| !report.sizes(*kernel).is_empty()).collect();
     let sections: Vec<Section> = [
+        matrix::matrices(&page),
         Some(summary::answers(&page)),
         summary::grid(&page, &kernels),
         pictures::ratios(&page, &kernels),

@@ -1,4 +1,4 @@
-//! Compares every case with the baseline, launch by launch within blocks.
+//! Compares every case with its reference, launch by launch within blocks.
 //!
 //! All figures of all compared cases are one family: each of them may be what a reader takes away. The twin is a family of
 //! its own, for it is a control and nobody's finding.
@@ -8,33 +8,39 @@ use crate::stats::{self, Margin};
 use super::{
     CaseReport, CellReport, CellStatus, Figure, LaunchFigure, Role,
     fields::{confounder, repetitions},
+    referred,
     verdict::{Contrast, ratios},
 };
 
-/// Gives every figure beside the baseline's its ratio; says how many comparisons make up the family of the compared.
+/// Gives every figure whose case has a reference its ratio; says how many comparisons make up the family of the compared.
 pub(super) fn judge(cases: &mut [CaseReport], margin: Margin) -> usize {
-    let Some(baseline) = cases.iter().find(|case| case.role == Role::Baseline).cloned() else { return 0 };
+    let of_case = |case: &CaseReport| -> Vec<Option<Contrast>> {
+        let reference = referred(cases, case);
+        case.cells.iter().map(|cell| compare(case, cell, reference?)).collect()
+    };
+    let contrasts: Vec<Vec<Option<Contrast>>> = cases.iter().map(of_case).collect();
     let [_, family] = [Role::Twin, Role::Compared].map(|role| {
-        let of_role = cases.iter().filter(|case| case.role == role);
-        let comparisons: Vec<Option<Contrast>> =
-            of_role.flat_map(|case| case.cells.iter().map(|cell| compare(case, cell, &baseline))).collect();
-        let mut judged = ratios(comparisons.iter().flatten(), margin).into_iter();
-        let cells = cases.iter_mut().filter(|case| case.role == role).flat_map(|case| &mut case.cells);
-        for (cell, comparison) in cells.zip(&comparisons) {
-            if let (CellStatus::Figure(figure), Some(_)) = (&mut cell.status, comparison) {
+        let (cases, contrasts): (Vec<_>, Vec<_>) =
+            cases.iter_mut().zip(&contrasts).filter(|(case, _)| case.role == role).unzip();
+        let contrasts: Vec<&Option<Contrast>> = contrasts.into_iter().flatten().collect();
+        let made = contrasts.iter().filter_map(|contrast| contrast.as_ref());
+        let mut judged = ratios(made.clone(), margin).into_iter();
+        let cells = cases.into_iter().flat_map(|case| &mut case.cells);
+        for (cell, contrast) in cells.zip(&contrasts) {
+            if let (CellStatus::Figure(figure), Some(_)) = (&mut cell.status, contrast) {
                 figure.ratio = judged.next();
             }
         }
-        comparisons.iter().flatten().filter(|comparison| comparison.differs.is_none()).count()
+        made.filter(|contrast| contrast.differs.is_none()).count()
     });
     family
 }
 
-/// A cell against the baseline's, where both have figures with launches in common blocks.
-fn compare(case: &CaseReport, cell: &CellReport, baseline: &CaseReport) -> Option<Contrast> {
-    let other = baseline.cell(cell.kernel, cell.bytes)?;
+/// A cell against the reference's, where both have figures with launches in common blocks.
+fn compare(case: &CaseReport, cell: &CellReport, reference: &CaseReport) -> Option<Contrast> {
+    let other = reference.cell(cell.kernel, cell.bytes)?;
     let evidence = stats::paired(&log_ratios(cell.figure()?, other.figure()?))?;
-    Some(Contrast { evidence, differs: confounder(case, baseline).or(repetitions(cell, other)) })
+    Some(Contrast { evidence, differs: confounder(case, reference).or(repetitions(cell, other)) })
 }
 
 /// The logarithms of one figure's launches over another's: of those that took turns with each other, or else by block.

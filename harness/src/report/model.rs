@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bench_app::{Bytes, Cell, Kernel, event::Late, kernel::Reading};
 
 use crate::{
+    against,
     case::Case,
     decision::Pairs,
     id::{AttemptId, CaseId},
@@ -16,7 +17,7 @@ use crate::{
 
 use super::{
     Blocks, Bounds, Canary, CaseReport, CellReport, CellStatus, Cost, Costs, Failure, Figure, LEVEL, LaunchFigure,
-    Launches, ProbeReport, Rate, Report, Role, SCHEMA, Seen, Time, answer, judge::judge, notes::notes, words,
+    Launches, ProbeReport, Rate, Report, Role, SCHEMA, Seen, Time, answer, judge::judge, matrix, notes::notes, words,
 };
 
 /// The report of a run.
@@ -38,18 +39,21 @@ pub fn model(manifest: &Manifest, design: &Design, records: &[Record], samples: 
         margin,
         pairs: design.pairs,
         decision: design.decision.clone(),
+        against: design.against,
         launches_needed: stats::smallest_sample(LEVEL),
         family,
         blocks: run.blocks(),
         notes: Vec::new(),
         cases,
         bounds: run.bounds(),
+        matrices: Vec::new(),
         probes: design.probes.iter().map(|case| run.probe(case)).collect(),
         failures: run.failures(),
         facts: manifest.facts.clone(),
         files: manifest.files.clone(),
         origins: manifest.origins.clone(),
     };
+    report.matrices = matrix::matrices(&report);
     let answers: Vec<String> = report.cases.iter().map(|case| answer::case(case, &report)).collect();
     report.cases.iter_mut().zip(answers).for_each(|(case, answer)| case.answer = answer);
     report.notes = notes(&report);
@@ -124,6 +128,11 @@ impl<'a> Run<'a> {
             name: format!("{}{suffix}", self.name(case)),
             host: case.stack.host().map(|host| host.mpi.clone()),
             image: case.stack.image().and_then(|image| image.mpi.clone()),
+            reference: match role {
+                Role::Baseline => None,
+                Role::Twin => Some(id.clone()),
+                Role::Compared => against::reference(self.design, case).map(Case::id),
+            },
             ranks: case.ranks,
             buffers: case.workload.buffers,
             answer: String::new(),
@@ -166,7 +175,11 @@ impl<'a> Run<'a> {
             (Some(outcome), figure) => {
                 CellStatus::Failed { outcome, measured: figure.map_or(0, |figure| figure.time.k) }
             }
-            (None, None) => CellStatus::Failed { outcome: self.last_failure(&case.id(), cell), measured: 0 },
+            (None, None) => match self.last_failure(&case.id(), cell) {
+                // Found to work, and not measured yet.
+                Outcome::Skipped { .. } if self.ran(&case.id(), cell) => CellStatus::Ran,
+                outcome => CellStatus::Failed { outcome, measured: 0 },
+            },
         };
         CellReport { kernel: cell.kernel, bytes: cell.bytes, repetitions: cell.k.get(), status }
     }
@@ -183,6 +196,11 @@ impl<'a> Run<'a> {
         let reason = if alone { "the baseline has no figure to take turns for" } else { "the run ended before" };
         let untried = || Outcome::Skipped { reason: reason.into() };
         asked.last().map_or_else(untried, |record| record.outcome.clone())
+    }
+
+    /// Whether any launch measured the cell, analysed or not.
+    fn ran(&self, case: &CaseId, cell: Cell) -> bool {
+        self.of(case).any(|record| !self.batches(record.attempt, cell).is_empty())
     }
 
     fn figure(&self, cell: Cell, launches: &[&Record]) -> Option<Figure> {
@@ -245,10 +263,9 @@ impl<'a> Run<'a> {
         let retired = plan::retired(case, self.records);
         let cell = |cell: Cell| {
             let outcome = retired.iter().find(|r| r.cell == cell).map(|r| r.outcome.clone());
-            let ran = records.iter().any(|r| !self.batches(r.attempt, cell).is_empty());
             let status = match outcome {
                 Some(outcome) => CellStatus::Failed { outcome, measured: 0 },
-                None if ran => CellStatus::Ran,
+                None if self.ran(&id, cell) => CellStatus::Ran,
                 None => CellStatus::Failed { outcome: self.last_failure(&id, cell), measured: 0 },
             };
             CellReport { kernel: cell.kernel, bytes: cell.bytes, repetitions: cell.k.get(), status }

@@ -1,15 +1,40 @@
 //! What weakens the figures of a report, in words.
 
-use crate::stats::{ALPHA, Method};
+use crate::{
+    decision::Pairs,
+    stats::{ALPHA, Method},
+};
 
 use super::{Blocks, CaseReport, LEVEL, Launches, Report, Role, fields, words::percent};
 
 /// All that a reader should mind.
 pub(super) fn notes(report: &Report) -> Vec<String> {
     let once = report.cases.iter().filter(|case| case.role != Role::Twin);
-    let doubts = report.cases.iter().flat_map(|case| doubts(case, report.baseline()));
-    let whole = [unfinished(report), too_few(report), imprecise(report)].into_iter().flatten();
+    let doubts = report.cases.iter().flat_map(|case| doubts(case, report.reference(case)));
+    let whole = [unfinished(report), too_few(report), imprecise(report)].into_iter().flatten().chain(duets(report));
     whole.chain(doubts).chain(once.filter_map(other_library)).collect()
+}
+
+/// What differs from launches that have the machine to themselves.
+fn duets(report: &Report) -> Vec<String> {
+    if report.pairs == Pairs::Blocks {
+        return Vec::new();
+    }
+    let alone =
+        "Every launch took turns with another: ratios compare the two of a duet; times, and what launches cost, are \
+                 those of launches that are not alone."
+            .to_owned();
+    let cache =
+        report.facts.get("l2").and_then(|size| size.strip_suffix('K')?.parse::<u64>().ok()).map(|kib| kib << 10);
+    let sizes = report.cases.iter().flat_map(CaseReport::figures).map(|(cell, _)| cell.bytes);
+    let shared = cache.and_then(|cache| sizes.filter(|bytes| bytes.0 >= cache / 2).min());
+    let caches = shared.map(|bytes| {
+        format!(
+            "From {bytes} on messages fill half of a core's L2 cache, out of which the two launches of a duet push each \
+             other's: where it matters measure those sizes in blocks too."
+        )
+    });
+    std::iter::once(alone).chain(caches).collect()
 }
 
 fn unfinished(report: &Report) -> Option<String> {
@@ -54,13 +79,14 @@ fn imprecise(report: &Report) -> Option<String> {
 }
 
 /// What makes one case's figures doubtful.
-fn doubts(case: &CaseReport, baseline: Option<&CaseReport>) -> Vec<String> {
+fn doubts(case: &CaseReport, reference: Option<&CaseReport>) -> Vec<String> {
     let Launches { made, completed } = case.launches;
     let lost = (completed < made).then(|| format!("{}: {completed} of {made} analysed launches completed.", case.name));
     let place = |case: &CaseReport| case.seen.placement.join(" or ");
     let elsewhere =
-        baseline.filter(|b| completed > 0 && b.launches.completed > 0 && place(b) != place(case)).map(|b| {
-            format!("{}: placed differently from the baseline ({}; baseline: {}).", case.name, place(case), place(b))
+        reference.filter(|r| completed > 0 && r.launches.completed > 0 && place(r) != place(case)).map(|r| {
+            let (name, other) = (&case.name, &r.name);
+            format!("{name}: placed differently from {other} ({}; {other}: {}).", place(case), place(r))
         });
     lost.into_iter().chain(elsewhere).collect()
 }

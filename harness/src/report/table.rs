@@ -6,10 +6,10 @@
 use bench_app::{Bytes, Kernel};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::stats::Side;
+use crate::{against::Against, stats::Side};
 
 use super::{
-    CaseReport, CellStatus, Cost, Costs, Figure, Ratio, Report, Role, Verdict,
+    CaseReport, CellStatus, Cost, Costs, Crossing, Figure, Matrix, Ratio, Report, Role, Verdict,
     layout::{Cell, Page, Tone, cell, clipped, wrapped},
     units,
     units::Unit,
@@ -24,12 +24,19 @@ const SIZE: usize = 8;
 const BASELINE: usize = 11;
 const COLUMN: usize = 10;
 const NAME: usize = 30;
+/// Images of a matrix beside each other: what fits beside the hosts.
+const ABREAST: usize = 7;
+const HOST: usize = 9;
 
 /// The report as text.
 #[must_use]
 pub fn render(report: &Report, style: Style) -> String {
     let mut table = Table { page: Page::new(style), footnotes: Vec::new() };
     table.head(report);
+    for matrix in &report.matrices {
+        table.matrix(matrix);
+    }
+    table.matrix_key(report);
     for kernel in Kernel::ALL {
         table.kernel(report, kernel);
     }
@@ -52,8 +59,10 @@ impl Table {
         self.page.line(&[(cell(title, Tone::Strong), 0)]);
         self.page.paragraph(&words::measured(report));
         self.page.line(&[]);
-        let names = report.cases.iter().map(|case| case.name.width()).max().unwrap_or(0).min(NAME);
-        for case in &report.cases {
+        // What is crossed stands in its matrix.
+        let alone = || report.cases.iter().filter(|case| !report.is_crossed(case));
+        let names = alone().map(|case| case.name.width()).max().unwrap_or(0).min(NAME);
+        for case in alone() {
             self.page.entry(&case.name, &case.answer, names);
         }
         if let Some(sanity) = words::sanity(report) {
@@ -62,11 +71,43 @@ impl Table {
         }
     }
 
+    /// A mode over hosts and images, as many images side by side as fit.
+    fn matrix(&mut self, matrix: &Matrix) {
+        let mut first = 0;
+        for images in matrix.images.chunks(ABREAST) {
+            self.page.line(&[]);
+            let name = cell(matrix.mode.name(), Tone::Strong);
+            let (width, summary) = (matrix.mode.name().width() + 1, "host below each other, image beside each other");
+            self.page.line(&[(name, width), (cell(summary, Tone::Dim), 0)]);
+            let heads = images.iter().map(|image| (cell(image.to_string(), Tone::Strong), COLUMN));
+            self.page.line(&std::iter::once((cell("", Tone::Plain), HOST)).chain(heads).collect::<Vec<_>>());
+            for (host, crossings) in matrix.rows() {
+                let words = crossings[first..first + images.len()].iter().map(crossed);
+                let (upper, lower): (Vec<Cell>, Vec<Cell>) = words.map(|[upper, lower]| (upper, lower)).unzip();
+                for (head, line) in [(host.to_string(), upper), (String::new(), lower)] {
+                    if line.iter().any(|cell| !cell.is_empty()) {
+                        let cells = line.into_iter().map(|cell| (cell, COLUMN));
+                        let head = (cell(head, Tone::Strong), HOST);
+                        self.page.line(&std::iter::once(head).chain(cells).collect::<Vec<_>>());
+                    }
+                }
+            }
+            first += images.len();
+        }
+    }
+
+    fn matrix_key(&mut self, report: &Report) {
+        if !report.matrices.is_empty() {
+            self.page.line(&[]);
+            self.page.paragraph(&words::matrix(report));
+        }
+    }
+
     /// A kernel's blocks: more than one where there are more cases than columns.
     fn kernel(&mut self, report: &Report, kernel: Kernel) {
         let sizes = report.sizes(kernel);
         let (baseline, others): (Vec<&CaseReport>, Vec<_>) =
-            report.cases.iter().partition(|case| case.role == Role::Baseline);
+            report.cases.iter().filter(|case| !report.is_crossed(case)).partition(|case| case.role == Role::Baseline);
         if sizes.is_empty() || baseline.is_empty() {
             return;
         }
@@ -132,9 +173,13 @@ impl Table {
 
     fn key(&mut self, report: &Report) {
         let (level, percent, family) = (report.level * 100.0, report.margin.percent(), report.family);
+        let over = match report.against {
+            Against::Baseline => "the baseline's time",
+            Against::OwnVersion => "native's time of the same version, of another native over the first",
+        };
         self.page.line(&[]);
         self.page.paragraph(&format!(
-            "First column: median of the launches' medians. Others: time over the baseline's time, so above 1 is slower, \
+            "First column: median of the launches' medians. Others: time over {over}, so above 1 is slower, \
              for bandwidth too. Below each its {level} % interval. Decided in a family of {family} comparisons: slow, fast: \
              by more than {percent} %; = the same within {percent} %; ~ different, by less; ? undecided; >? slower, <? \
              faster, by {percent} % or not is open; n/c not comparable."
@@ -146,7 +191,8 @@ impl Table {
 
     fn launches(&mut self, report: &Report) {
         let Some(baseline) = report.baseline() else { return };
-        let names = report.cases.iter().map(|case| case.name.width()).max().unwrap_or(0).clamp(8, NAME) + 1;
+        let alone = || report.cases.iter().filter(|case| !report.is_crossed(case));
+        let names = alone().map(|case| case.name.width()).max().unwrap_or(0).clamp(8, NAME) + 1;
         let row = |name: Cell, rest: [String; 5], tone: Tone| {
             let cells = rest.into_iter().zip([7, 8, 9, 9, 0]).map(|(text, width)| (cell(text, tone), width));
             std::iter::once((name, names)).chain(cells).collect::<Vec<_>>()
@@ -154,7 +200,7 @@ impl Table {
         self.page.line(&[]);
         let heads = ["done", "launch", "to hello", "MPI_Init", &format!("beyond {}'s", baseline.mode)];
         self.page.line(&row(cell("launches", Tone::Strong), heads.map(str::to_owned), Tone::Dim));
-        for case in &report.cases {
+        for case in alone() {
             let count = format!("{}/{}", case.launches.completed, case.launches.made);
             let median = |cost: &Option<Cost>| cost.as_ref().map_or("-".into(), |cost| units::time(cost.median));
             let Costs { wall, hello, init, .. } = &case.costs;
@@ -197,6 +243,21 @@ impl Table {
             self.page.entry("-", note, 1);
         }
     }
+}
+
+fn crossed(crossing: &Option<Crossing>) -> [Cell; 2] {
+    let Some(crossing) = crossing else { return [cell("-", Tone::Dim), cell("", Tone::Dim)] };
+    let tone = match crossing.telling.map(|telling| telling.verdict) {
+        Some(Verdict::Slower) => Tone::Slower,
+        Some(Verdict::Faster) => Tone::Faster,
+        None if crossing.is_broken() => Tone::Failed,
+        Some(Verdict::Equivalent | Verdict::BelowMargin | Verdict::Undecided | Verdict::NotComparable) | None => {
+            Tone::Plain
+        }
+    };
+    let below = if crossing.failed.is_some() { Tone::Failed } else { Tone::Dim };
+    let [upper, lower] = crossing.words();
+    [cell(upper, tone), cell(lower, below)]
 }
 
 fn relative(ratio: &Ratio) -> [Cell; 2] {

@@ -4,6 +4,7 @@ use bench_app::event::Facts;
 
 use crate::{
     case::{Implementation, Mpi},
+    decision::Pairs,
     plan::Ended,
     record::{Outcome, Purpose},
 };
@@ -21,8 +22,12 @@ pub(super) fn measured(report: &Report) -> String {
     let mut ranks: Vec<String> = once().map(|case| case.ranks.to_string()).collect();
     ranks.dedup();
     let blocks = blocks(report);
+    let duets = match report.pairs {
+        Pairs::Blocks => "",
+        Pairs::Duet => ", of duets",
+    };
     let (count, libraries, ranks) = (once().count(), versions.join(", "), ranks.join(" or "));
-    format!("{count} cases of {libraries} with {ranks} ranks in {blocks}, begun {}", report.started)
+    format!("{count} cases of {libraries} with {ranks} ranks in {blocks}{duets}, begun {}", report.started)
 }
 
 /// How many blocks, and why no more.
@@ -57,6 +62,18 @@ pub(super) fn library(mpi: &Mpi) -> String {
     format!("{family} {}", mpi.version)
 }
 
+/// How to read the matrices.
+pub(super) fn matrix(report: &Report) -> String {
+    let percent = report.margin.percent();
+    format!(
+        "Of each host with each image the figure that says most: on the diagonal time over native's of that version, which is \
+         what the mode costs; elsewhere over the image's own version under its own host, which is what the mismatch costs. \
+         slow, fast: by more than {percent} %; = the same within {percent} % at all sizes; ~ different, by less; ? undecided; n/c not \
+         comparable. A word without a figure, or below one, is how it ended; * the image's own version ends just so: the mode's \
+         doing, no mismatch."
+    )
+}
+
 /// What the permanent pair of baselines says about all other figures.
 pub(super) fn sanity(report: &Report) -> Option<String> {
     let twin = report.twin()?;
@@ -77,7 +94,7 @@ pub(super) fn sanity(report: &Report) -> Option<String> {
 }
 
 /// One word or two for a table's cell, at most nine columns wide.
-pub(super) fn short(outcome: &Outcome) -> String {
+pub(crate) fn short(outcome: &Outcome) -> String {
     use crate::record::Phase;
     match outcome {
         Outcome::Completed => "completed".into(),

@@ -5,19 +5,23 @@ use std::time::Instant;
 use bench_app::gate::{Entrance, Gate, Job, LEASE};
 
 use crate::{
+    compose::Commands,
     id::AttemptId,
     plan::{Launch, Step},
     process::{Attempt, Ended, Part, ProcessError, duet},
-    record::{Outcome, Record, Sample},
+    record::Outcome,
+    site::nodes::Nodes,
     store::Store,
 };
 
-use super::{Made, Making, RunError, Runner, clock, words};
+use super::{Kept, Made, Making, RunError, Runner, clock, elsewhere::Found, words};
 
 /// One of the two: all that is its own.
 struct Side<'s, 'room> {
     attempt: Attempt<'room>,
     making: Making<'s>,
+    /// Its commands; none where there are none.
+    commands: Option<Commands>,
     /// Why it is not launched.
     refused: Option<Outcome>,
 }
@@ -28,19 +32,27 @@ impl Runner<'_> {
         &self,
         ids: [AttemptId; 2],
         (step, partner): (&Step<'_>, &Launch<'_>),
+        nodes: &Nodes,
         store: &Store,
-    ) -> Result<[(Record, Vec<Sample>); 2], RunError> {
+    ) -> Result<[Kept; 2], RunError> {
         let attempts = [self.room.attempt(&ids[0].to_string())?, self.room.attempt(&ids[1].to_string())?];
         let path = attempts[0].scratch().join("gate");
         let gate = Gate::create(&path, LEASE).map_err(ProcessError::Gate)?;
         let [first, second] = attempts;
         let side = |at: usize, job, launch, mut attempt| -> Result<Side<'_, '_>, RunError> {
             let entrance = Entrance { path: path.clone(), job };
-            let making = self.begin(ids[at], (launch, &step.cells), Some(&entrance));
-            let making = Making { partner: Some(ids[1 - at]), ..making };
+            let (making, composed) = self.begin(ids[at], (launch, &step.cells), nodes, Some(&entrance));
+            let mut making = Making { partner: Some(ids[1 - at]), ..making };
             // Instances before both launches, for no turn is given meanwhile.
-            let refused = self.start(&mut attempt, &making.commands)?;
-            Ok(Side { attempt, making, refused })
+            let (commands, refused) = match composed {
+                Ok(commands) => {
+                    making.command = commands.launch.clone();
+                    let refused = self.start(&mut attempt, &commands)?;
+                    (Some(commands), refused)
+                }
+                Err(reason) => (None, Some(Outcome::Unsupported { reason })),
+            };
+            Ok(Side { attempt, making, commands, refused })
         };
         let mut first = side(0, Job::First, &step.launch, first)?;
         let mut second = side(1, Job::Second, partner, second)?;
@@ -48,8 +60,9 @@ impl Runner<'_> {
         let begun = clock();
         let [one, other] = self.in_turns([&mut first, &mut second], &gate, (store, begun))?;
         drop(gate);
-        self.stop(&mut first.attempt, &first.making.commands);
-        self.stop(&mut second.attempt, &second.making.commands);
+        for side in [&mut first, &mut second] {
+            side.commands.iter().for_each(|commands| self.stop(&mut side.attempt, commands));
+        }
         Ok([first.conclude(one, begun)?, second.conclude(other, begun)?])
     }
 
@@ -60,32 +73,28 @@ impl Runner<'_> {
         gate: &Gate,
         (store, begun): (&Store, Instant),
     ) -> Result<[Option<Result<Ended, ProcessError>>; 2], RunError> {
-        let commands = sides.each_ref().map(|side| side.making.commands.launch.clone());
-        let [first, second] = sides;
-        let launches =
-            [self.supervised(&commands[0], &first.making, store), self.supervised(&commands[1], &second.making, store)];
-        let [launch, other_launch] = launches;
-        let mut observe = |stream, line: &str| first.making.line(begun, stream, line);
-        let mut observe_other = |stream, line: &str| second.making.line(begun, stream, line);
-        let part = Part { attempt: &mut first.attempt, launch, observe: &mut observe };
-        let other = Part { attempt: &mut second.attempt, launch: other_launch, observe: &mut observe_other };
-        let parts = [first.refused.is_none().then_some(part), second.refused.is_none().then_some(other)];
-        Ok(duet(parts, gate)?)
+        let [first, second] = sides.map(|side| {
+            let Side { attempt, making, commands, refused } = side;
+            let commands = commands.as_ref().filter(|_| refused.is_none());
+            (attempt, commands.map(|commands| self.supervised(commands, making, store)), making)
+        });
+        let ((attempt, launch, making), (other_attempt, other_launch, other)) = (first, second);
+        let mut observe = |stream, line: &str| making.line(begun, stream, line);
+        let mut observe_other = |stream, line: &str| other.line(begun, stream, line);
+        let part = launch.map(|launch| Part { attempt, launch, observe: &mut observe });
+        let other = other_launch.map(|launch| Part { attempt: other_attempt, launch, observe: &mut observe_other });
+        Ok(duet([part, other], gate)?)
     }
 }
 
 impl Side<'_, '_> {
-    fn conclude(
-        self,
-        end: Option<Result<Ended, ProcessError>>,
-        begun: Instant,
-    ) -> Result<(Record, Vec<Sample>), RunError> {
-        let Side { attempt, making, refused } = self;
+    fn conclude(self, end: Option<Result<Ended, ProcessError>>, begun: Instant) -> Result<Kept, RunError> {
+        let Side { attempt, making, refused, .. } = self;
         let made = match (end, refused) {
             (Some(ended), _) => making.made(ended, begun)?,
             (None, Some(outcome)) => Made { wall: begun.elapsed(), outcome },
             (None, None) => unreachable!("what is not refused is launched"),
         };
-        Ok(making.into_record(made, words(&attempt.close())))
+        Ok(making.into_kept(made, Found { words: words(&attempt.close()), ..Found::default() }))
     }
 }

@@ -301,14 +301,28 @@ mod tests {
         let visited = |visit, settled, canary| {
             let cell = (Kernel::Allreduce, Bytes(1024), Sync::RoundTime);
             let (kernel, bytes, sync) = cell;
-            let copy_ns = Some(100.0 + f64::from(visit));
-            Event::Visited(Visited { kernel, bytes, visit, settled, sync, made: 40, late: 3, canary, copy_ns })
+            let (copy_ns, stream_ns) = (Some(100.0 + f64::from(visit)), Some(900.04 - f64::from(visit)));
+            let (canary_trips, made, late) = (50, 40, 3);
+            Event::Visited(Visited {
+                kernel,
+                bytes,
+                visit,
+                settled,
+                sync,
+                made,
+                late,
+                canary,
+                canary_trips,
+                copy_ns,
+                stream_ns,
+            })
         };
         let reading = Some([[3000; 9], [15_000; 9]]);
         let events = [hello(2), begin(), visited(0, Settled::Yes, None), visited(1, Settled::NotStationary, reading)];
         let watch = play(&events);
-        let Observed { canary, copies, not_stationary, rounds, visits, .. } = &watch.observed;
+        let Observed { canary, copies, streams, not_stationary, rounds, visits, .. } = &watch.observed;
         assert_eq!((canary.as_slice(), copies.as_slice()), (&[(1, 60.0, 300.0)][..], &[(Bytes(1024), 100.0)][..]));
+        assert_eq!(streams.as_slice(), [(Bytes(1024), 899.0)]);
         let unsettled = Begin { kernel: Kernel::Allreduce, bytes: Bytes(1024), visit: 1 };
         assert_eq!((not_stationary.as_slice(), *visits), (&[unsettled][..], 2));
         assert_eq!((rounds[0].made, rounds[0].late), (80, 6));

@@ -114,7 +114,7 @@ pub enum AllocationError {
         why: String,
     },
     /// A file without nodes.
-    #[error("the file of nodes {} names none", path.display())]
+    #[error("the file of nodes {} names none; hint: a line is `HOST` or `HOST slots=N`", path.display())]
     Empty {
         /// Which.
         path: PathBuf,

@@ -1,17 +1,13 @@
 //! The end of a run: `closed.json` says how many attempts it has, and seals its files.
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    io::ErrorKind,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, io::ErrorKind, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     ATTEMPTS, DESIGN, MANIFEST, SAMPLES, disk,
     error::{StoreError, failed},
+    packed::{self, Counted},
     read,
 };
 use crate::{id::Sha256, record::SCHEMA};
@@ -40,9 +36,9 @@ impl Closed {
     pub(super) fn of(dir: &Path, attempts: usize) -> Result<Self, StoreError> {
         let seal = |name: &str| {
             let path = dir.join(name);
-            let sealed = File::open(&path).and_then(|mut file| {
+            let sealed = packed::open(&path).map(Counted::new).and_then(|mut file| {
                 let sha256 = Sha256::of_reader(&mut file)?;
-                Ok(Seal { bytes: file.metadata()?.len(), sha256 })
+                Ok(Seal { bytes: file.bytes, sha256 })
             });
             sealed.map(|seal| (name.to_owned(), seal)).map_err(failed("read", &path))
         };

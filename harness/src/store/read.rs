@@ -1,8 +1,8 @@
 //! Reads a run, whole or growing, and proves that what is read is what was committed.
 
 use std::{
-    fs::{self, File},
-    io::{BufReader, Read as _},
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,7 @@ use super::{
     ATTEMPTS, DESIGN, HEADER, MANIFEST, SAMPLES,
     closed::Closed,
     error::{StoreError, failed},
-    line,
+    line, packed,
 };
 use crate::{
     id::Sha256,
@@ -78,7 +78,8 @@ pub(super) fn read(dir: &Path) -> Result<(Run, Committed), StoreError> {
     }
     // Attempts before samples, because they are written the other way round.
     let path = dir.join(ATTEMPTS);
-    let text = fs::read(&path).map_err(failed("read", &path))?;
+    let mut text = Vec::new();
+    packed::open(&path).and_then(|mut file| file.read_to_end(&mut text)).map_err(failed("read", &path))?;
     let (lines, torn) = text.split_at(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
     let remedy = Remedy { resumable: closed.is_none() };
     let records = records(&path, lines, torn, remedy)?;
@@ -168,9 +169,7 @@ impl Rows {
     /// Reads the ranges of `records`, one after the other, each against its digest.
     fn read(dir: &Path, records: &[Record], remedy: Remedy) -> Result<Self, StoreError> {
         let path = dir.join(SAMPLES);
-        let file = File::open(&path).map_err(failed("read", &path))?;
-        let length = file.metadata().map_err(failed("read", &path))?.len();
-        let mut file = BufReader::new(file);
+        let mut file = packed::open(&path).map_err(failed("read", &path))?;
         let mut next = |bytes: u64| -> Result<Vec<u8>, StoreError> {
             let mut piece = Vec::new();
             file.by_ref().take(bytes).read_to_end(&mut piece).map_err(failed("read", &path))?;
@@ -200,7 +199,8 @@ impl Rows {
             parse(&rows, record, &mut samples).map_err(|what| damaged(samples.len() + 2, what, remedy.of(number)))?;
             end += range.bytes;
         }
-        Ok(Self { samples, end, tail: length.saturating_sub(end) })
+        let tail = io::copy(&mut file, &mut io::sink()).map_err(failed("read", &path))?;
+        Ok(Self { samples, end, tail })
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::SystemTime,
 };
 
+use flate2::{Compression, write::GzEncoder};
 use harness::{
     id::Sha256,
     record::{Manifest, Record, SCHEMA, Sample},
@@ -243,6 +244,37 @@ fn where_no_run_is_the_place_is_named() {
         check(Store::resume(path).unwrap_err(), path);
     }
     assert_eq!(fs::read_dir(&empty).unwrap().count(), 0, "a lock in somebody's directory");
+}
+
+/// What is published may be packed; it is proved like any other, and nobody goes on with it.
+#[test]
+fn a_closed_run_reads_alike_when_it_is_packed() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = closed(root.path(), 5);
+    let plain = store::load(&dir).unwrap();
+    let pack = |name: &str, content: &[u8]| {
+        let mut file = GzEncoder::new(File::create(dir.join(format!("{name}.gz"))).unwrap(), Compression::best());
+        file.write_all(content).unwrap();
+        file.finish().unwrap();
+    };
+    let names = ["attempts.jsonl", "samples.csv"];
+    let contents = names.map(|name| fs::read(dir.join(name)).unwrap());
+    for (name, content) in names.iter().zip(&contents) {
+        pack(name, content);
+        fs::remove_file(dir.join(name)).unwrap();
+    }
+    let packed = store::load(&dir).unwrap();
+    assert!(packed.closed && packed.tail == Tail::default());
+    assert_eq!((packed.records, packed.samples), (plain.records, plain.samples));
+    assert!(Store::resume(&dir).is_err());
+    let mut changed = contents[1].clone();
+    let last = changed.len() - 2;
+    changed[last] ^= 1;
+    pack("samples.csv", &changed);
+    let error = store::load(&dir).unwrap_err().to_string();
+    assert!(error.contains("samples.csv") && error.contains("differ"), "{error}");
+    fs::write(dir.join("samples.csv.gz"), "no archive").unwrap();
+    assert!(store::load(&dir).unwrap_err().to_string().contains("samples.csv"));
 }
 
 /// The examples of the specification, put together, are a run.

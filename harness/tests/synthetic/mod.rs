@@ -8,8 +8,9 @@ use bench_app::{
     workload::{BufferKind, Cell, Order},
 };
 use harness::{
+    against::Against,
     app::Compilation,
-    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Settings, Stack},
+    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
     decision::{Decision, Pairs},
     id::{AttemptId, Sha256},
@@ -53,6 +54,25 @@ pub(crate) fn two_versions(blocks: u32, seed: u64) -> Run {
     run(design(blocks, seed, stacks.map(|stack| case(stack, &SIZES)).collect(), Vec::new()))
 }
 
+/// Four hosts crossed with four images, in three modes beside `native`: a host of 5.0 with an image of 4.1 ends in
+/// singletons, and plain hybrid with an image of 4.1 hangs at latency 4 MiB whatever the host. 5.0.11 under a host of 4.1
+/// is slowed down.
+pub(crate) fn crossed(blocks: u32, seed: u64) -> Run {
+    let versions = ["4.1.7", "4.1.8", "5.0.8", "5.0.11"];
+    let native = versions.map(|version| Stack::Native { host: host(version), app: "/home/user/bench-app".into() });
+    let hybrid = |entry| {
+        let of_host = move |h| versions.map(|i| Stack::Hybrid { host: host(h), image: image(Some(i)), entry });
+        versions.into_iter().flat_map(of_host)
+    };
+    let stacks = native.into_iter().chain(hybrid(Entry::Exec)).chain(hybrid(Entry::Sharens));
+    let cases = stacks.map(|stack| case(stack, &["8", "1Mi", "4Mi"])).map(|mut case| {
+        case.workload.cells.retain(|cell| cell.kernel != Kernel::Bandwidth);
+        case
+    });
+    let design = design(blocks, seed, cases.collect(), Vec::new());
+    run(Design { campaign: "matrix".into(), against: Against::OwnVersion, ..design })
+}
+
 fn every_mode(version: &str) -> Vec<Stack> {
     let hybrid = |entry| Stack::Hybrid { host: host(version), image: image(Some(version)), entry };
     vec![
@@ -89,6 +109,7 @@ pub(crate) fn design(blocks: u32, seed: u64, cases: Vec<Case>, probes: Vec<Case>
         blocks,
         app: Compilation::Shared,
         pairs: Pairs::Blocks,
+        against: Against::Baseline,
         cases,
         probes,
         limits,
@@ -109,7 +130,7 @@ pub(crate) fn case(stack: Stack, sizes: &[&str]) -> Case {
         seed: 1,
         buffers: BufferKind::Hot,
     };
-    Case { stack, workload, ranks: 2, settings: Settings::default() }
+    Case { stack, workload, ranks: 2, placement: Placement::default(), settings: Settings::default() }
 }
 
 pub(crate) fn host(version: &str) -> HostMpi {
@@ -130,6 +151,7 @@ fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (R
     let mode = case.stack.mode();
     let (outcome, measured) = outcome(case, &step.cells);
     let state = 1.0 + 0.03 * normal(rng);
+    let state = state * mismatch(case);
     let samples: Vec<Sample> = measured.iter().flat_map(|cell| rows(attempt, mode, *cell, state, rng)).collect();
     let init_ns = (38e6 * (1.0 + 0.1 * normal(rng).abs())) as u64;
     let hello_ns = (entry_ms(mode) * 1e6 * (1.0 + 0.04 * normal(rng).abs())) as u64 + init_ns;
@@ -175,8 +197,9 @@ fn outcome(case: &Case, cells: &[Cell]) -> (Outcome, Vec<Cell>) {
     {
         return (Outcome::Singletons { expected: case.ranks, seen: 1 }, Vec::new());
     }
+    let old = case.stack.image().and_then(|image| image.mpi.as_ref()).is_some_and(|mpi| mpi.version.major() < 5);
     let hangs = |cell: &Cell| {
-        case.stack.mode() == Mode::Hybrid && cell.kernel == Kernel::Latency && cell.bytes == Bytes(4 << 20)
+        case.stack.mode() == Mode::Hybrid && old && cell.kernel == Kernel::Latency && cell.bytes == Bytes(4 << 20)
     };
     let mut ordered = cells.to_vec();
     ordered.sort_by_key(|cell| (cell.bytes, cell.kernel));
@@ -219,6 +242,15 @@ fn factor(mode: Mode, bytes: f64) -> f64 {
         Mode::Hybrid if bytes >= 4096.0 => 0.68,
         Mode::Hybrid => 1.06,
         Mode::Native | Mode::Embedded | Mode::HybridInstance | Mode::HybridSharens | Mode::Bind => 1.0,
+    }
+}
+
+/// What a host of another series costs an image.
+fn mismatch(case: &Case) -> f64 {
+    let versions = case.stack.host().zip(case.stack.image().and_then(|image| image.mpi.as_ref()));
+    match versions {
+        Some((host, image)) if host.mpi.version.major() < image.version.major() => 1.25,
+        Some(_) | None => 1.0,
     }
 }
 

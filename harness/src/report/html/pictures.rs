@@ -3,24 +3,27 @@
 use bench_app::Kernel;
 use maud::{Markup, html};
 
-use super::{Page, Section, figure, swatch, tables};
-use crate::report::{
-    CaseReport, CellStatus, Role, Verdict,
-    plot::{self, verdict_style},
+use super::{Page, Section, figure, matrix, summary, swatch, tables};
+use crate::{
+    against::Against,
+    report::{
+        CaseReport, CellStatus, Role, Verdict,
+        plot::{self, verdict_style},
+    },
 };
 
 /// A row a case, a panel a kernel.
 pub(super) fn ratios(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
     let report = page.report;
-    let baseline = report.baseline()?;
     let cases = report.cases.iter().filter(|case| case.role != Role::Baseline);
     let rows: Vec<Markup> = cases
         .map(|case| {
             let panels = kernels.iter().filter_map(|kernel| Some((kernel, plot::ratio(report, case, *kernel)?)));
             html! {
-                div.row {
+                div.row id=[report.is_crossed(case).then(|| matrix::anchor(case))] {
                     div { h3 { (page.name(case)) } (counts(case)) }
                     div.panels {
+                        @if report.is_crossed(case) { p.whole { (case.answer) "." } }
                         @for (kernel, picture) in panels { (figure(&picture, &html! { (kernel) })) }
                     }
                 }
@@ -32,7 +35,7 @@ pub(super) fn ratios(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
     }
     let body = html! {
         p {
-            "Time over " (baseline.name) "'s time, paired by block; above 1 is slower, for bandwidth too. Bars are "
+            "Time over " (summary::over(report)) ", paired by block; above 1 is slower, for bandwidth too. Bars are "
             (report.level * 100.0) " % intervals, and all panels share one scale, which is finer near 1. The first row is the baseline against "
             "itself: what “no difference” looks like on this machine"
             @if plot::band_is_drawn(report) { "; its intervals are the grey band in the other rows" }
@@ -44,7 +47,11 @@ pub(super) fn ratios(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
         }
         @for row in rows { (row) }
     };
-    Some(Section { id: "ratios", heading: "Compared with the baseline", body })
+    let heading = match report.against {
+        Against::Baseline => "Compared with the baseline",
+        Against::OwnVersion => "Compared case by case",
+    };
+    Some(Section { id: "ratios", heading, body })
 }
 
 /// How many of a case's cells came out how.

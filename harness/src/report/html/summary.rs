@@ -5,6 +5,7 @@ use maud::{Markup, html};
 
 use super::{Page, Section, scrolling, sign, tone};
 use crate::{
+    against::Against,
     report::{CaseReport, CellReport, CellStatus, Figure, Report, Role, Verdict, units, words},
     stats::Margin,
 };
@@ -42,7 +43,8 @@ pub(super) fn answers(page: &Page<'_>) -> Section {
             }
         }
         dl.answers {
-            @for case in &report.cases {
+            // What is crossed has its heat map.
+            @for case in report.cases.iter().filter(|case| !report.is_crossed(case)) {
                 div {
                     dt { (page.name(case)) span.what { (what(case)) } }
                     dd { (case.answer) "." }
@@ -80,8 +82,7 @@ pub(super) fn grid(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
     let tables = if count > ABREAST { columns.chunks(1) } else { columns.chunks(columns.len()) };
     let body = html! {
         p {
-            "Times over " (report.cases[0].name) "'s times, or how it ended; in " (report.cases[0].name) "'s own row, its "
-            "times and rates."
+            "Times over " (over(report)) ", or how it ended; in " (report.cases[0].name) "'s own row, its times and rates."
         }
         @for columns in tables {
             @let names: Vec<&str> = columns.iter().map(|(kernel, _)| kernel.name()).collect();
@@ -90,6 +91,18 @@ pub(super) fn grid(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
         (key(report))
     };
     Some(Section { id: "outcomes", heading: "Every case in every cell", body })
+}
+
+/// Whose times figures are compared with.
+pub(super) fn over(report: &Report) -> String {
+    match report.against {
+        Against::Baseline => format!("{}'s times", report.cases[0].name),
+        Against::OwnVersion => {
+            "the times of native of the same version; where host and image differ, of the image's own version \
+                                under its own host in the same mode"
+                .to_owned()
+        }
+    }
 }
 
 /// Columns of figures that a screen has room for side by side.

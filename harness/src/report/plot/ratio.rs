@@ -3,6 +3,7 @@
 use bench_app::Kernel;
 
 use crate::{
+    against::Against,
     report::{CaseReport, CellStatus, Ratio, Report, Role, units, words},
     stats::Margin,
 };
@@ -28,7 +29,7 @@ fn ratios(case: &CaseReport) -> impl Iterator<Item = &Ratio> {
 
 /// A case in one kernel; none where it has nothing of it.
 pub(in crate::report) fn ratio(report: &Report, case: &CaseReport, kernel: Kernel) -> Option<Picture> {
-    let baseline = report.baseline()?;
+    let reference = report.reference(case)?;
     if !case.cells.iter().any(|cell| cell.kernel == kernel) {
         return None;
     }
@@ -57,8 +58,12 @@ pub(in crate::report) fn ratio(report: &Report, case: &CaseReport, kernel: Kerne
         })
     });
     Some(Picture {
-        title: format!("{kernel}: {} over {}", case.name, baseline.name),
-        description: numbers(case, kernel, report.margin),
+        title: format!("{kernel}: {} over {}", case.name, reference.name),
+        description: format!(
+            "Times as long as {reference}: {}.",
+            numbers(case, kernel, report.margin),
+            reference = as_long_as(report, reference)
+        ),
         size: SIZE,
         elements,
     })
@@ -87,12 +92,19 @@ fn numbers(case: &CaseReport, kernel: Kernel, margin: Margin) -> String {
     let said = cells.map(|cell| match &cell.status {
         CellStatus::Figure(figure) => match &figure.ratio {
             Some(ratio) => format!("{} {}", cell.bytes, in_words(ratio, margin)),
-            None => format!("{} without a figure of the baseline", cell.bytes),
+            None => format!("{} without a figure to compare with", cell.bytes),
         },
         CellStatus::Ran => format!("{} ran", cell.bytes),
         CellStatus::Failed { outcome, .. } => format!("{} {outcome}", cell.bytes),
     });
-    format!("Times as long as the baseline: {}.", said.collect::<Vec<_>>().join("; "))
+    said.collect::<Vec<_>>().join("; ")
+}
+
+fn as_long_as<'r>(report: &Report, reference: &'r CaseReport) -> &'r str {
+    match report.against {
+        Against::Baseline => "the baseline",
+        Against::OwnVersion => &reference.name,
+    }
 }
 
 fn in_words(ratio: &Ratio, margin: Margin) -> String {

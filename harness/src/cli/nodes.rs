@@ -1,0 +1,125 @@
+//! Which nodes launches may use, and how: from flags, the environment and the job around us.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::edge::{Edge, Refused};
+use crate::{
+    case::Launcher,
+    process::Env,
+    record::Design,
+    site::{
+        self, Allocation, Node, Scheduler,
+        nodes::{Nodes, Reach, Strategy},
+    },
+};
+
+/// What can be said about nodes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct NodeArgs {
+    /// Nodes from a file, `HOST slots=N` a line, instead of those of the job [env: SIFBENCH_HOSTFILE]
+    #[arg(long, value_name = "FILE")]
+    hostfile: Option<PathBuf>,
+    /// How other nodes are reached: slurm, or a remote shell such as ssh or oarsh [env: SIFBENCH_AGENT]
+    /// [default: as is usual with the scheduler]
+    #[arg(long, value_name = "WORDS")]
+    agent: Option<String>,
+    /// How instances live on several nodes [env: SIFBENCH_INSTANCES] [default: holder-step in Slurm, else three-step]
+    #[arg(long, value_enum)]
+    instances: Option<Strategy>,
+    /// What `srun --mpi` is given [env: SIFBENCH_PMI] [default: pmix]
+    #[arg(long, value_name = "NAME")]
+    pmi: Option<String>,
+}
+
+impl NodeArgs {
+    /// Whether the user says which nodes may be used.
+    pub(super) fn are_named(&self, edge: &Edge) -> bool {
+        self.file(edge).is_some()
+    }
+
+    fn file(&self, edge: &Edge) -> Option<PathBuf> {
+        self.hostfile.clone().or_else(|| edge.var("SIFBENCH_HOSTFILE").map(PathBuf::from))
+    }
+}
+
+/// The nodes of this job, and where they come from.
+pub(super) struct Place {
+    pub(super) allocation: Allocation,
+    pub(super) nodes: Nodes,
+}
+
+impl Place {
+    /// The place we are in.
+    pub(super) fn find(edge: &Edge, args: &NodeArgs) -> anyhow::Result<Self> {
+        let here = Node::new(site::facts::host(), site::facts::cores());
+        let read: site::allocation::Read<'_> = &|path| fs::read_to_string(path);
+        let allocation = match args.file(edge) {
+            Some(file) => Allocation::from_hostfile(&file, read)?,
+            None => Allocation::detect(edge.env(), read, here.clone())?,
+        };
+        let Some(allocation) = allocation.clone().seen_from(&here.host) else {
+            let reason = format!("{} is none of the nodes of {allocation}", here.host);
+            return Err(Refused { reason, hint: "start sifbench on the first of them, as a job script does" }.into());
+        };
+        let mut nodes = Nodes::of(&allocation, edge.tool()?);
+        if let Some(agent) = args.agent.as_deref().or_else(|| edge.var("SIFBENCH_AGENT")) {
+            nodes.reach = Reach::parse(agent);
+            nodes.strategy = Strategy::usual(&nodes.reach);
+        }
+        let named =
+            edge.var("SIFBENCH_INSTANCES").map(|word| word.parse().context("SIFBENCH_INSTANCES")).transpose()?;
+        nodes.strategy = args.instances.or(named).unwrap_or(nodes.strategy);
+        if let Some(pmi) = args.pmi.as_deref().or_else(|| edge.var("SIFBENCH_PMI")) {
+            pmi.clone_into(&mut nodes.pmi);
+        }
+        Ok(Self { allocation, nodes })
+    }
+
+    /// The same with as many nodes as `design` takes, invented where they are not there: for what is only planned.
+    pub(super) fn imagined(edge: &Edge, args: &NodeArgs, design: &Design) -> anyhow::Result<Self> {
+        let mut place = Self::find(edge, args)?;
+        let there = u32::try_from(place.nodes.list.len()).unwrap_or(u32::MAX);
+        place.nodes.list.extend((there..design.nodes()).map(|n| Node::new(format!("NODE{}", n + 1), u32::MAX)));
+        Ok(place)
+    }
+
+    /// Refuses a design that these nodes do not hold.
+    pub(super) fn admit(&self, design: &Design) -> Result<(), Refused> {
+        let cores = site::facts::cores();
+        for case in design.cases.iter().chain(&design.probes) {
+            let Ok(spread) = case.placement.spread(case.ranks) else { continue };
+            let (wanted, per_node) = (spread.nodes.get(), spread.per_node.get());
+            let Some(used) = self.nodes.list.get(..wanted as usize) else {
+                let reason = format!("{} takes {wanted} nodes, and there is only {}", case.label(), self.allocation);
+                return Err(Refused { reason, hint: "ask the scheduler for more nodes, or use --placement same-node" });
+            };
+            if wanted == 1 && per_node > cores {
+                let reason = format!("{per_node} ranks on {cores} cores would measure the scheduler, not the MPI");
+                return Err(Refused { reason, hint: "use --ranks with at most the number of cores" });
+            }
+            if let Some(node) = used.iter().find(|node| wanted > 1 && node.slots < per_node) {
+                let reason = format!("{} takes {} ranks, not {per_node}", node.host, node.slots);
+                return Err(Refused { reason, hint: "ask the scheduler for as many tasks a node as there are ranks" });
+            }
+        }
+        Ok(())
+    }
+
+    /// What launches see that take part in the job.
+    pub(super) fn scheduled_env(&self, edge: &Edge, design: &Design) -> Env {
+        let in_slurm = self.allocation.scheduler == Scheduler::Slurm;
+        let asks = design.cases.iter().chain(&design.probes).any(|case| case.settings.launcher != Launcher::Mpirun);
+        let steps = in_slurm && (self.nodes.reach == Reach::Slurm || asks);
+        let variables: &[&str] = if steps {
+            // Since 23.11 a job sets what mpirun must tell its own srun.
+            &["SLURM_*", "SLURMD_*", "MUNGE_*", "OMPI_MCA_plm_slurm_args", "PRTE_MCA_plm_slurm_args"]
+        } else {
+            &["OAR_*", "OARDO_*", "PBS_*", "SSH_AUTH_SOCK", "KRB5CCNAME"]
+        };
+        // A job submitted with --export=NONE would give its steps nothing either.
+        Env::from_parent(edge.env(), variables).without("SLURM_EXPORT_ENV")
+    }
+}

@@ -1,0 +1,39 @@
+//! Slurm's `srun`: ranks and helpers as steps of the job around us.
+
+use crate::command::CommandSpec;
+
+use super::spread::Spread;
+
+/// `inner` on the ranks of `spread`, each bound to a core of its own, which meet through the PMI called `pmi`.
+///
+/// Everything is explicit, for what `sbatch` was given stands in the environment as a default of `srun`. `--overlap`
+/// because a step that holds instances may be there.
+#[must_use]
+pub fn launch(inner: CommandSpec, spread: &Spread<'_>, pmi: &str) -> CommandSpec {
+    let hosts: Vec<&str> = spread.hosts().collect();
+    let outer = step(&hosts, spread.ranks(), spread.per_node.get());
+    inner.within(outer.args([
+        "--cpus-per-task=1".to_owned(),
+        "--cpu-bind=cores".to_owned(),
+        format!("--mpi={pmi}"),
+        "--kill-on-bad-exit=1".to_owned(),
+    ]))
+}
+
+/// `inner` once on each of `hosts`, beside whatever runs there.
+#[must_use]
+pub fn helper(inner: CommandSpec, hosts: &[&str]) -> CommandSpec {
+    let count = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+    inner.within(step(hosts, count, 1).args(["--cpu-bind=none", "--mpi=none"]))
+}
+
+fn step(hosts: &[&str], tasks: u32, per_node: u32) -> CommandSpec {
+    CommandSpec::new("srun").args([
+        format!("--nodes={}", hosts.len()),
+        format!("--ntasks={tasks}"),
+        format!("--ntasks-per-node={per_node}"),
+        format!("--nodelist={}", hosts.join(",")),
+        "--overlap".to_owned(),
+        "--export=ALL".to_owned(),
+    ])
+}

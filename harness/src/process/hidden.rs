@@ -1,0 +1,20 @@
+//! Words that users never type: what sifbench asks of itself, in a new process or on another node.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use super::{agent, guest, hold, stage};
+
+/// Handles a call of a hidden word, for the first line of `main`; `None` when `args` (the program's own name first) are an
+/// ordinary call.
+pub fn hidden_word(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    let mut args = args.into_iter().skip(1);
+    let word = args.next()?;
+    Some(match word.to_str()? {
+        stage::WORD => stage::exec_stage(args.collect()),
+        agent::WORD => agent::become_agent(args.collect()),
+        guest::PREPARE => guest::prepare(args.collect()),
+        guest::SWEEP => guest::sweep(args.collect()),
+        hold::WORD => hold::hold(args.collect()),
+        _ => return None,
+    })
+}

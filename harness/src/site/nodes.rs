@@ -1,0 +1,109 @@
+//! The nodes that launches may use, and how the first of them reaches the others.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Allocation, Node, Scheduler};
+
+/// How a command gets onto another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// As a step of the Slurm job.
+    Slurm,
+    /// Through a remote shell: `ssh`, `oarsh`, with its own arguments.
+    Agent(Vec<String>),
+}
+
+impl Reach {
+    /// What is usual under a scheduler.
+    #[must_use]
+    pub fn usual(scheduler: Scheduler) -> Self {
+        match scheduler {
+            Scheduler::Slurm => Reach::Slurm,
+            Scheduler::Oar => Reach::Agent(vec!["oarsh".into()]),
+            Scheduler::Pbs | Scheduler::Local => Reach::Agent(vec!["ssh".into()]),
+        }
+    }
+
+    /// What a person writes for it: `slurm`, or the words of an agent.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text.trim() {
+            "slurm" => Reach::Slurm,
+            words => Reach::Agent(words.split_whitespace().map(str::to_owned).collect()),
+        }
+    }
+}
+
+/// How an instance comes to live on every node of a launch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Start everywhere, launch, stop everywhere. Where the end of a step kills what it started, the instance is dead
+    /// before the launch.
+    ThreeStep,
+    /// A step holds it and stays for as long as it lives.
+    HolderStep,
+}
+
+impl std::str::FromStr for Strategy {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, anyhow::Error> {
+        clap::ValueEnum::from_str(text, false)
+            .map_err(|_| anyhow::anyhow!("unknown strategy `{text}`; hint: three-step or holder-step"))
+    }
+}
+
+impl Strategy {
+    /// What is usual with a way to reach nodes.
+    #[must_use]
+    pub fn usual(reach: &Reach) -> Self {
+        match reach {
+            // Under proctrack/cgroup, which sites use, what a step started dies with it, though the start said success.
+            Reach::Slurm => Strategy::HolderStep,
+            Reach::Agent(_) => Strategy::ThreeStep,
+        }
+    }
+}
+
+/// The nodes that launches may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nodes {
+    /// This node first.
+    pub list: Vec<Node>,
+    /// How it reaches the others.
+    pub reach: Reach,
+    /// How instances live on several.
+    pub strategy: Strategy,
+    /// sifbench itself, as every node finds it.
+    pub tool: PathBuf,
+    /// Variables that ranks on other nodes get besides those every launch needs.
+    pub exports: Vec<String>,
+    /// What `srun --mpi` is given.
+    pub pmi: String,
+}
+
+impl Nodes {
+    /// Those of an allocation, this node first, reached as is usual there.
+    #[must_use]
+    pub fn of(allocation: &Allocation, tool: PathBuf) -> Self {
+        let reach = Reach::usual(allocation.scheduler);
+        Self {
+            list: allocation.nodes.clone(),
+            strategy: Strategy::usual(&reach),
+            reach,
+            tool,
+            exports: Vec::new(),
+            pmi: "pmix".into(),
+        }
+    }
+
+    /// This machine alone.
+    #[must_use]
+    pub fn alone(host: &str) -> Self {
+        let allocation = Allocation { scheduler: Scheduler::Local, job: None, nodes: vec![Node::new(host, u32::MAX)] };
+        Self::of(&allocation, "sifbench".into())
+    }
+}

@@ -1,0 +1,187 @@
+//! What sifbench asks of itself on other nodes, with real processes: the agent, the sweep, the step that holds an instance.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::disallowed_methods, reason = "a test starts the tool as a remote shell does")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use harness::{
+    command::CommandSpec,
+    process::{Env, Place, ProcessError, Pulse, Room, SweptNode},
+};
+
+const SIFBENCH: &str = env!("CARGO_BIN_EXE_sifbench");
+const MPIRUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mpirun");
+
+fn sifbench(words: &[&str]) -> Output {
+    Command::new(SIFBENCH).args(words).env_remove("SHELL").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn room(dir: &Path) -> Room {
+    Room::guest(Place { stage: SIFBENCH.into(), scratch: dir.join("scratch") })
+}
+
+fn env() -> Env {
+    Env::from_parent(&BTreeMap::from([("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())]), &[])
+}
+
+fn runs(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < until, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_agent_hands_the_attempt_on_and_nothing_else() {
+    let output = Command::new(SIFBENCH)
+        .args(["__agent", "3", "printf", "%s\n", "-x", "n2", "orted", "--daemonize"])
+        .env_clear()
+        .envs([
+            ("PATH", "/usr/bin:/bin"),
+            ("SIFBENCH_ATTEMPT", "a0001.7.8.9."),
+            ("TMPDIR", "/tmp/a b"),
+            ("SECRET", "1"),
+        ])
+        .output()
+        .unwrap();
+    let words = text(&output.stdout);
+    let remote = "SIFBENCH_ATTEMPT=a0001.7.8.9.; export SIFBENCH_ATTEMPT; PATH=/usr/bin:/bin; export PATH; \
+                  TMPDIR='/tmp/a b'; export TMPDIR;";
+    assert_eq!(words.lines().collect::<Vec<_>>(), ["-x", "n2", remote, "orted", "--daemonize"]);
+    let missing = sifbench(&["__agent", "1", "no-such-shell", "n2", "true"]);
+    assert_eq!(missing.status.code(), Some(127));
+    assert!(text(&missing.stderr).contains("no-such-shell"));
+}
+
+#[test]
+fn a_node_is_swept_of_what_bears_the_marker_and_of_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (base, marker, other) = (dir.path().join("base"), "a0001.1.2.3.", "a0001.1.2.30.");
+    let scratch = base.join("0123abcd");
+    let prepared = sifbench(&["__prepare", marker, scratch.to_str().unwrap()]);
+    assert!(prepared.status.success(), "{}", text(&prepared.stderr));
+    assert!(scratch.join("t").is_dir() && scratch.join("c").is_dir());
+
+    // Ranks, detached in every way, and the same of another attempt of the same user.
+    let (ours, theirs) = (dir.path().join("ours"), dir.path().join("theirs"));
+    for (place, marker) in [(&ours, marker), (&theirs, other)] {
+        fs::create_dir(place).unwrap();
+        let mut launch = Command::new(MPIRUN);
+        launch.arg("orphans").arg(place).env("SIFBENCH_ATTEMPT", marker).stdout(Stdio::null()).stderr(Stdio::null());
+        launch.status().unwrap();
+    }
+    let pid = |place: &Path, name: &str| fs::read_to_string(place.join(name)).unwrap();
+    let marked = ["group", "session", "stubborn"];
+    marked.iter().for_each(|name| assert!(runs(&pid(&ours, name)) && runs(&pid(&theirs, name)), "{name}"));
+
+    let sweep = |marker: &str| -> SweptNode {
+        let swept = sifbench(&["__sweep", marker, scratch.to_str().unwrap()]);
+        assert!(swept.status.success(), "{}", text(&swept.stderr));
+        serde_json::from_slice(&swept.stdout).unwrap()
+    };
+    let node = sweep(marker);
+    assert_eq!(node.host, fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim());
+    assert!(node.swept.processes >= 3 && node.swept.left.is_empty(), "{node:?}");
+    marked.iter().for_each(|name| assert!(!runs(&pid(&ours, name)), "{name} survived"));
+    marked.iter().for_each(|name| assert!(runs(&pid(&theirs, name)), "the other attempt's {name} was killed"));
+    assert!(!scratch.exists());
+    assert!(sweep(marker).swept.nothing(), "a clean node is clean");
+    assert!(sweep(other).swept.processes >= 3);
+    // What lost its environment is known only by whose child it is, and here its parent has gone before.
+    for place in [&ours, &theirs] {
+        let _ = Command::new("kill").args(["-9", pid(place, "bare").trim()]).stderr(Stdio::null()).status();
+    }
+    for bad in ["", "a0001", "a0001.1.2.3"] {
+        assert_eq!(sifbench(&["__sweep", bad, scratch.to_str().unwrap()]).status.code(), Some(2), "part of a marker");
+    }
+}
+
+#[test]
+fn a_directory_that_others_prepared_is_no_attempts() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().join("base");
+    fs::create_dir(&base).unwrap();
+    fs::set_permissions(&base, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let prepared = sifbench(&["__prepare", "a.1.", base.join("x").to_str().unwrap()]);
+    assert!(!prepared.status.success() && text(&prepared.stderr).contains("open to other users"));
+}
+
+#[test]
+fn a_held_instance_lives_until_its_holder_is_asked_to_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (up, down) = (dir.path().join("up"), dir.path().join("down"));
+    let words = ["__hold", "2", "touch", up.to_str().unwrap(), "touch", down.to_str().unwrap()];
+    let mut holder = Command::new(SIFBENCH).args(words).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), harness::compose::HELD);
+    assert!(up.exists() && !down.exists() && holder.try_wait().unwrap().is_none());
+    rustix::process::kill_process(rustix::process::Pid::from_child(&holder), rustix::process::Signal::TERM).unwrap();
+    assert!(holder.wait().unwrap().success());
+    assert!(down.exists());
+    let failed = sifbench(&["__hold", "1", "false", "touch", "never"]);
+    assert!(!failed.status.success() && !text(&failed.stdout).contains(harness::compose::HELD));
+}
+
+#[test]
+fn helpers_of_many_nodes_run_side_by_side_and_each_has_its_own_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = room(dir.path());
+    let shell = |text: &str| CommandSpec::new("sh").args(["-c", text]);
+    let commands = [shell("sleep 1; echo one"), shell("sleep 1; echo two >&2; exit 3"), shell("sleep 60")];
+    let start = Instant::now();
+    let results = room.capture_all(&commands, &env(), Duration::from_secs(3)).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
+    let [Ok(one), Ok(two), Err(error)] = results.as_slice() else { panic!("{results:?}") };
+    assert_eq!((one.stdout.as_str(), one.exit.success()), ("one\n", true));
+    assert_eq!((two.stderr.as_str(), two.exit.to_string().as_str()), ("two\n", "exit code 3"));
+    assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+    assert!(!dir.path().join("scratch").exists());
+}
+
+#[test]
+fn what_an_attempt_holds_stays_until_it_is_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = room(dir.path());
+    let pid = dir.path().join("pid");
+    let text =
+        format!("trap 'exit 0' TERM; echo $$ > {pid}; echo held; while :; do sleep 0.1; done", pid = pid.display());
+    let holder = CommandSpec::new("sh").args(["-c", &text]);
+    let enough = |_, line: &str| if line == "held" { Pulse::Enough } else { Pulse::Quiet };
+    let lives = || runs(&fs::read_to_string(&pid).unwrap());
+
+    let mut attempt = room.attempt("held").unwrap();
+    assert!(attempt.hold(&holder, &env(), Duration::from_secs(10), &mut { enough }).unwrap().is_none());
+    attempt.capture(&CommandSpec::new("true"), &env(), Duration::from_secs(10)).unwrap();
+    assert!(lives());
+    attempt.let_go(Duration::from_secs(5));
+    assert!(!lives());
+
+    assert!(attempt.hold(&holder, &env(), Duration::from_secs(10), &mut { enough }).unwrap().is_none());
+    assert!(lives());
+    drop(attempt);
+    eventually("an attempt that is closed holds nothing", || !lives());
+
+    let mut attempt = room.attempt("fails").unwrap();
+    let fails = CommandSpec::new("sh").args(["-c", "echo no such image; exit 7"]);
+    let ended = attempt.hold(&fails, &env(), Duration::from_secs(10), &mut { enough }).unwrap().unwrap();
+    assert_eq!(ended.exit.to_string(), "exit code 7");
+}

@@ -1,0 +1,102 @@
+//! What synthetic runs recommend.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+#[expect(dead_code, reason = "other tests use the rest")]
+mod synthetic;
+
+use harness::{
+    recommend::{Outcome, Recommendation, recommend, text},
+    record,
+    report::{Verdict, table::Style},
+    stats::Margin,
+};
+
+fn of(run: &synthetic::Run) -> Recommendation {
+    recommend(&run.report(), &run.design)
+}
+
+fn labels(recommendation: &Recommendation) -> [Vec<&str>; 3] {
+    let Recommendation { alike, worse, ruled_out, .. } = recommendation;
+    [
+        alike.iter().map(|other| other.label.as_str()).collect(),
+        worse.iter().map(|other| other.label.as_str()).collect(),
+        ruled_out.iter().map(|out| out.label.as_str()).collect(),
+    ]
+}
+
+#[test]
+fn a_recommendation_as_text() {
+    let text = text::render(&of(&synthetic::quick(16, 1)), Margin::default(), Style::Plain);
+    insta::assert_snapshot!(text);
+}
+
+/// Plain hybrid is the least to type; where it hangs at one size, the next best is recommended, and why it is not is said.
+#[test]
+fn what_fails_anywhere_is_ruled_out_however_fast_it_is_elsewhere() {
+    let recommendation = of(&synthetic::quick(16, 1));
+    assert_eq!(recommendation.outcome, Outcome::Decided);
+    let choice = recommendation.choice.as_ref().unwrap();
+    assert_eq!((choice.label.as_str(), choice.native.as_str()), ("hybrid-sharens 4.1.8", "native 4.1.8"));
+    assert_eq!((choice.cost.verdict, choice.figures), (Verdict::Equivalent, 18));
+    let [alike, worse, out] = labels(&recommendation);
+    assert_eq!(alike.len(), 3, "{alike:?}");
+    assert!(worse.is_empty(), "{worse:?}");
+    assert_eq!(out, ["hybrid 4.1.8", "hybrid 5.0.11 > 4.1.8"]);
+    let why: Vec<&str> = recommendation.ruled_out.iter().map(|out| out.why.as_str()).collect();
+    assert_eq!(why, ["hang at latency 4 MiB", "2 singletons"]);
+}
+
+#[test]
+fn commands_are_typed_around_a_program_of_ones_own() {
+    let choice = of(&synthetic::quick(16, 1)).choice.unwrap();
+    let [command] = &choice.commands[..] else { panic!("{:?}", choice.commands) };
+    assert!(command.ends_with("apptainer exec --sharens IMG ./app"), "{command}");
+    assert!(command.contains("/bin/mpirun -np 2 --map-by core"), "{command}");
+    assert!(choice.image.unwrap().contains("env -u OPAL_PREFIX"));
+}
+
+#[test]
+fn a_matrix_recommends_what_the_mismatch_does_not_slow_down() {
+    let recommendation = of(&synthetic::crossed(16, 1));
+    let choice = recommendation.choice.as_ref().unwrap();
+    assert_eq!(choice.label, "hybrid-sharens 4.1.7", "of those that are the same, host and image of one version");
+    let [_, worse, out] = labels(&recommendation);
+    assert!(worse.contains(&"hybrid-sharens 4.1.8 > 5.0.11") && worse.contains(&"hybrid 5.0.11"), "{worse:?}");
+    assert!(out.contains(&"hybrid-sharens 5.0.11 > 4.1.8") && out.contains(&"hybrid 4.1.8"), "{out:?}");
+}
+
+#[test]
+fn too_few_blocks_decide_nothing_and_none_recommend_nothing() {
+    let few = of(&synthetic::quick(4, 1));
+    assert_eq!(few.outcome, Outcome::Undecided);
+    assert!(few.choice.unwrap().cost.interval.is_none());
+    let mut run = synthetic::quick(1, 1);
+    run.records.retain(|record| record.purpose == record::Purpose::Discovery);
+    run.samples.clear();
+    let none = of(&run);
+    assert_eq!((none.outcome, none.choice.is_none()), (Outcome::Nothing, true));
+    let text = text::render(&none, Margin::default(), Style::Plain);
+    assert!(text.contains("nothing can be recommended"), "{text}");
+}
+
+/// Whoever renders the published matrix again reads what is said of it.
+#[test]
+fn the_published_matrix_says_what_works_and_recommends_no_mismatch() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let dir = harness::store::resolve(&root.join("results/vm-2-cores-matrix")).unwrap();
+    let run = harness::store::load(&dir).unwrap();
+    let report = harness::report::model(&run.manifest, &run.design, &run.records, &run.samples);
+    assert!(run.closed && report.matrices.len() == 3);
+    for matrix in &report.matrices {
+        assert_eq!((matrix.hosts.len(), matrix.images.len()), (6, 6));
+        let crossings = || matrix.crossings.iter().flatten();
+        let mismatched = crossings().filter_map(|crossing| crossing.failed.as_ref().filter(|failed| !failed.alike));
+        let outcomes: Vec<String> = mismatched.map(|failed| failed.outcome.to_string()).collect();
+        assert_eq!(outcomes, ["2 singletons"; 8], "{}: hosts of 5.0 with images of 4.1, and nothing else", matrix.mode);
+        let slower = crossings().filter(|c| !c.matched && c.telling.is_some_and(|t| t.verdict == Verdict::Slower));
+        assert_eq!(slower.count(), 0, "{}: no mismatch that works is slower than the image's own version", matrix.mode);
+    }
+    let recommendation = recommend(&report, &run.design);
+    let choice = recommendation.choice.unwrap();
+    assert_eq!((choice.label.as_str(), choice.cost.verdict), ("hybrid-sharens 5.0.10", Verdict::Equivalent));
+}
