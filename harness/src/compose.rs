@@ -11,7 +11,7 @@ pub mod srun;
 
 use std::path::Path;
 
-use bench_app::Workload;
+use bench_app::{Workload, gate::Entrance};
 
 use crate::{
     case::{Case, Entry, Environment, HostMpi, Launcher, Settings, Stack},
@@ -36,7 +36,10 @@ pub struct Ground<'a> {
     pub nodes: &'a Nodes,
     /// The instance's name, where the mode has one.
     pub instance: &'a str,
+    /// Where it takes turns with another launch, if it does. The path is the same in containers.
+    pub gate: Option<&'a Entrance>,
 }
+
 /// Where an image says what overrules the host's leaks, and nothing else (containers/*.def).
 const OVERRULES: &str = "/.singularity.d/env/91-environment.sh";
 
@@ -103,7 +106,9 @@ pub const HELD: &str = "sifbench: the instance is held";
 /// # Errors
 /// The combination cannot exist there, and why.
 pub fn compose(case: &Case, workload: &Workload, ground: &Ground<'_>) -> Result<Commands, String> {
-    around(case, &|path| CommandSpec::new(path).args(workload.to_args()), ground)
+    let turns = ground.gate.map(|gate| ["--gate".to_owned(), gate.to_string()]);
+    let app = |path: &str| CommandSpec::new(path).args(workload.to_args()).args(turns.iter().flatten().cloned());
+    around(case, &app, ground)
 }
 
 /// The same around any program: `app` makes its command from where bench-app would lie.
@@ -112,7 +117,7 @@ pub fn compose(case: &Case, workload: &Workload, ground: &Ground<'_>) -> Result<
 /// The combination cannot exist there, and why.
 pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, ground: &Ground<'_>) -> Result<Commands, String> {
     let Case { stack, settings, .. } = case;
-    let Ground { runtime, nodes, instance } = *ground;
+    let Ground { runtime, nodes, instance, gate } = *ground;
     let spread = Spread::of(case, nodes)?;
     let launch = |inner, host: &HostMpi| match settings.launcher {
         Launcher::Mpirun => {
@@ -124,6 +129,9 @@ pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, ground: &Ground<'_
     };
     // On one node mpirun forks, and must not take the job for a reason to do otherwise.
     let scheduled = spread.is_several() || settings.launcher != Launcher::Mpirun;
+    if gate.is_some() && scheduled {
+        return Err("launches take turns on one node, under mpirun".to_owned());
+    }
     let commands = |launch| Commands {
         instance: None,
         launch,
@@ -131,6 +139,7 @@ pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, ground: &Ground<'_
         elsewhere: spread.hosts().skip(1).map(str::to_owned).collect(),
     };
     let options = Options::from_settings(settings);
+    let options = gate.iter().fold(options, |options, gate| options.bind(&gate.path.to_string_lossy()));
     let options = match (settings.environment, stack.image().is_some_and(|image| image.mpi.is_some())) {
         // What is no file is not read there: the image is as if nobody had prepared it.
         (Environment::Raw, true) => options.bind(&format!("/dev/null:{OVERRULES}")),

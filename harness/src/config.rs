@@ -20,8 +20,11 @@ use serde::{Deserialize, Deserializer, de};
 use crate::{
     against::Against,
     app::{Compilation, Headers},
-    case::{Case, Entry, Environment, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack, Within},
-    decision::Decision,
+    case::{
+        Case, Entry, Environment, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Placement, Settings, Stack,
+        Within,
+    },
+    decision::{Decision, Pairs},
     id::MpiVersion,
     record::{Design, Limits, SCHEMA},
 };
@@ -83,6 +86,9 @@ pub struct Campaign {
     pub blocks: u32,
     /// Seed of every order.
     pub seed: u64,
+    /// How launches are paired.
+    #[serde(default)]
+    pub pairs: Pairs,
     workload: WorkloadTable,
     #[serde(default, rename = "probe")]
     probes: Vec<Probe>,
@@ -185,7 +191,7 @@ impl Campaign {
             None if overrides.hosts.is_empty() && overrides.images.is_empty() => {}
             None => return fault("there is no matrix whose sides could be exchanged".into(), "try `sifbench matrix`"),
         }
-        if campaign.modes.is_empty() || campaign.pairs().is_empty() {
+        if campaign.modes.is_empty() || campaign.compared().is_empty() {
             return fault("nothing to compare".into(), "name at least one of `modes` and one of `versions`");
         }
         for probe in &campaign.probes {
@@ -200,6 +206,12 @@ impl Campaign {
             Err(what) => return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes"),
         };
         let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|k| cells.iter().any(|c| c.kernel == *k)).collect();
+        if campaign.pairs == Pairs::Duet
+            && (campaign.matrix.is_some() || campaign.settings.launcher != Launcher::Mpirun)
+        {
+            let what = "pairs = \"duet\" goes with neither a matrix nor a launcher of a scheduler".into();
+            return fault(what, "leave `pairs` out: blocks go with everything");
+        }
         if let Err((what, hint)) = campaign.decision.check(campaign.blocks, &kernels) {
             return fault(what, &hint);
         }
@@ -207,7 +219,7 @@ impl Campaign {
     }
 
     /// Modes with the versions of host and image that take part, in the order of the design's cases.
-    fn pairs(&self) -> Vec<(Mode, Pair<'_>)> {
+    fn compared(&self) -> Vec<(Mode, Pair<'_>)> {
         match &self.matrix {
             Some(matrix) => matrix.pairs(&self.modes, &self.versions),
             None => crossing::side_by_side(&self.modes, &self.versions),
@@ -217,7 +229,7 @@ impl Campaign {
     /// All of them, and those of probes.
     fn all_pairs(&self) -> impl Iterator<Item = Pair<'_>> {
         let probes = self.probes.iter().map(|probe| (probe.host.as_ref(), probe.image.as_ref()));
-        self.pairs().into_iter().map(|(_, pair)| pair).chain(probes)
+        self.compared().into_iter().map(|(_, pair)| pair).chain(probes)
     }
 
     /// The versions of Open MPI that the host must have.
@@ -270,9 +282,10 @@ impl Campaign {
             seed,
             blocks: overrides.blocks.unwrap_or(self.blocks),
             app: self.app,
+            pairs: self.pairs,
             against: if self.matrix.is_some() { Against::OwnVersion } else { Against::Baseline },
             cases: self
-                .pairs()
+                .compared()
                 .into_iter()
                 .map(|(mode, (host, image))| usual_without_an_mpi(case(mode, host, image)))
                 .collect(),

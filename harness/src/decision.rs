@@ -5,6 +5,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::stats::{self, Margin};
 
+/// How the launches of two cases make the pairs that ratios rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pairs {
+    /// Launches of one block, one after the other.
+    #[default]
+    Blocks,
+    /// Launches alive at once, which take turns of 50 ms at a gate: a duet of the baseline with each other case.
+    Duet,
+}
+
+impl Pairs {
+    /// Runs of before there was a choice are of blocks, and are written as they were.
+    pub(crate) fn is_blocks(&self) -> bool {
+        *self == Pairs::Blocks
+    }
+}
+
 /// The `[decision]` table of a campaign.
 ///
 /// With a precision, the run looks at its own intervals after `first_look` blocks and after every `look_every` more, and

@@ -165,17 +165,17 @@ fn costs(completed: &[&Record], samples: &[Sample]) -> (f64, f64) {
 fn widest(design: &Design, completed: &[&Record], medians: &Medians) -> Option<(String, f64)> {
     let (baseline, others) = design.cases.split_first()?;
     let reference = baseline.id();
-    let launch_of = |case: &crate::id::CaseId, block: u32| {
-        completed.iter().find(|r| r.case == *case && r.block == block && r.purpose == Purpose::Measure)
+    let of_case = |id: &crate::id::CaseId| -> Vec<&Record> {
+        completed.iter().filter(|r| r.case == *id && r.purpose == Purpose::Measure).copied().collect()
     };
+    let reference = of_case(&reference);
     let mut widest: Option<(String, f64)> = None;
     for case in others {
-        let id = case.id();
+        let launches = of_case(&case.id());
         for cell in case.workload.cells.iter().filter(|cell| design.decision.is_primary(cell.kernel)) {
-            let pairs = (1..=design.blocks).filter_map(|block| {
-                let times = [&id, &reference].map(|case| medians.get(launch_of(case, block)?.attempt, *cell));
-                let [Some(time), Some(other)] = times else { return None };
-                Some((time, other))
+            let pairs = launches.iter().filter_map(|record| {
+                let other = plan::pair_of(record, &reference)?;
+                Some((medians.get(record.attempt, *cell)?, medians.get(other.attempt, *cell)?))
             });
             let Some(variance) = scatter::variance(&stats::log_ratios(&pairs.collect::<Vec<_>>())) else { continue };
             let sd = variance.sqrt();

@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     case::Case,
+    decision::Pairs,
     medians::Medians,
     record::{Design, Outcome, Purpose, Record},
 };
@@ -28,27 +29,49 @@ pub struct Launch<'a> {
     pub block: u32,
     /// Place in the block, from 0.
     pub slot: u32,
+    /// Place of the launch with which it takes turns, where it does.
+    pub partner: Option<u32>,
 }
 
 /// The launches of block `block`: discovery for 0, an analysed block for `1..=design.blocks`, the probes after that.
 ///
 /// An analysed block holds every case once, and the baseline twice, in an order drawn from the design's seed and the
-/// block's number: never one mode after the other.
+/// block's number: never one mode after the other. In duets it holds a duet of the baseline with every other case and one
+/// with itself, in such an order, and which of a duet begins is drawn likewise.
 #[must_use]
 pub fn block(design: &Design, block: u32) -> Vec<Launch<'_>> {
+    let analysed = (1..=design.blocks).contains(&block);
     let planned: Vec<(&Case, Purpose)> = if block == 0 {
         design.cases.iter().map(|case| (case, Purpose::Discovery)).collect()
-    } else if block <= design.blocks {
-        let twin = design.cases.first().map(|case| (case, Purpose::MeasureTwin));
-        let mut launches: Vec<_> = design.cases.iter().map(|case| (case, Purpose::Measure)).chain(twin).collect();
-        let mut rng = ChaCha8Rng::seed_from_u64(design.seed);
-        rng.set_stream(u64::from(block));
-        launches.shuffle(&mut rng);
-        launches
+    } else if analysed {
+        shuffled(design, block)
     } else {
         design.probes.iter().map(|case| (case, Purpose::Probe)).collect()
     };
-    planned.into_iter().zip(0..).map(|((case, purpose), slot)| Launch { case, purpose, block, slot }).collect()
+    let partner = |slot: u32| (analysed && design.pairs == Pairs::Duet).then_some(slot ^ 1);
+    let launch = |((case, purpose), slot)| Launch { case, purpose, block, slot, partner: partner(slot) };
+    planned.into_iter().zip(0..).map(launch).collect()
+}
+
+fn shuffled(design: &Design, block: u32) -> Vec<(&Case, Purpose)> {
+    let Some((baseline, others)) = design.cases.split_first() else { return Vec::new() };
+    let mut rng = ChaCha8Rng::seed_from_u64(design.seed);
+    rng.set_stream(u64::from(block));
+    let (baseline, twin) = ((baseline, Purpose::Measure), (baseline, Purpose::MeasureTwin));
+    let others = others.iter().map(|case| (case, Purpose::Measure));
+    match design.pairs {
+        Pairs::Blocks => {
+            let mut launches: Vec<_> = std::iter::once(baseline).chain(others).chain([twin]).collect();
+            launches.shuffle(&mut rng);
+            launches
+        }
+        Pairs::Duet => {
+            let mut duets: Vec<_> = others.chain([twin]).map(|other| [baseline, other]).collect();
+            duets.shuffle(&mut rng);
+            duets.iter_mut().for_each(|duet| duet.shuffle(&mut rng));
+            duets.concat()
+        }
+    }
 }
 
 /// The workload of a launch: the case's, restricted to `cells`, in an order that suits its purpose.
@@ -121,13 +144,22 @@ pub fn suspects(record: &Record) -> Vec<Cell> {
     record.cells.iter().copied().filter(|cell| verdict(*cell, &record.outcome).is_some()).collect()
 }
 
-/// What is to be done next: a launch with the cells it is restricted to.
+/// What is to be done next: a launch, or a duet of two, with the cells it is restricted to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step<'a> {
-    /// The launch.
+    /// The launch; of a duet the one that has the first turn.
     pub launch: Launch<'a>,
-    /// The cells it measures, never empty.
+    /// The launch with which it takes turns.
+    pub partner: Option<Launch<'a>>,
+    /// The cells that it measures, or that both do: never empty.
     pub cells: Vec<Cell>,
+}
+
+impl<'a> Step<'a> {
+    /// The launches of this step, in the order of their places.
+    pub fn launches(&self) -> impl Iterator<Item = &Launch<'a>> {
+        std::iter::once(&self.launch).chain(&self.partner)
+    }
 }
 
 /// The next launch of a run of which `records` have been made, with the `medians` of their samples; none when it is
@@ -136,7 +168,7 @@ pub struct Step<'a> {
 /// The whole state of a run is in what it has stored: resuming one is asking again.
 #[must_use]
 pub fn next<'a>(design: &'a Design, records: &[Record], medians: &Medians) -> Option<Step<'a>> {
-    let of_block = |number: u32| block(design, number).into_iter().find_map(|launch| pending(launch, records));
+    let of_block = |number: u32| open(design, number, records);
     let analysed = || match progress(design, records, medians) {
         Progress::At(number) => of_block(number),
         Progress::Ended(_) => None,
@@ -165,7 +197,6 @@ enum Progress {
 
 fn progress(design: &Design, records: &[Record], medians: &Medians) -> Progress {
     let begun = begun(records);
-    let open = |number: u32| block(design, number).into_iter().any(|launch| pending(launch, records).is_some());
     // No block is begun before the one before it has nothing left to do.
     for number in begun.max(1)..=design.blocks {
         // A block that was begun proves that the run was to go on at every look before it.
@@ -173,7 +204,7 @@ fn progress(design: &Design, records: &[Record], medians: &Medians) -> Progress 
         if let Some(why) = looks.then(|| after(design, records, medians, number - 1)).flatten() {
             return Progress::Ended(why);
         }
-        if open(number) {
+        if open(design, number, records).is_some() {
             return Progress::At(number);
         }
     }
@@ -189,6 +220,50 @@ pub(crate) const fn is_analysed(purpose: Purpose) -> bool {
     matches!(purpose, Purpose::Measure | Purpose::MeasureTwin)
 }
 
+/// What is still to be done in a block.
+fn open<'a>(design: &'a Design, number: u32, records: &[Record]) -> Option<Step<'a>> {
+    let launches = block(design, number);
+    let mut units = launches.chunk_by(|one, next| one.partner == Some(next.slot));
+    units.find_map(|unit| match unit {
+        [first, second] => pending_duet(first, second, records),
+        launches => launches.iter().find_map(|launch| pending(launch.clone(), records)),
+    })
+}
+
+/// What is still to be done of a duet: both launches, where they have not been made together, then as of any launch.
+fn pending_duet<'a>(first: &Launch<'a>, second: &Launch<'a>, records: &[Record]) -> Option<Step<'a>> {
+    let here = |launch: &Launch<'_>| {
+        let (block, slot) = (launch.block, launch.slot);
+        records.iter().filter(move |r| (r.block, r.slot) == (block, slot) && r.outcome != Outcome::Interrupted)
+    };
+    if here(first).any(|record| here(second).any(|other| are_partners(record, other))) {
+        return [first, second].into_iter().find_map(|launch| pending(launch.clone(), records));
+    }
+    // What one of them does not measure has nothing to be compared with.
+    let mut cells = remaining(first.case, records);
+    let others = remaining(second.case, records);
+    cells.retain(|cell| others.contains(cell));
+    (!cells.is_empty()).then(|| Step { launch: first.clone(), partner: Some(second.clone()), cells })
+}
+
+/// Whether two attempts took turns with each other. What was left alone by a harness that was killed names an attempt that
+/// does not name it.
+#[must_use]
+pub fn are_partners(one: &Record, other: &Record) -> bool {
+    one.partner == Some(other.attempt) && other.partner == Some(one.attempt)
+}
+
+/// The launch, among those of another case, with which `record` makes a pair: the one with which it took turns, or else
+/// that of its block.
+#[must_use]
+pub fn pair_of<'r>(record: &Record, others: &[&'r Record]) -> Option<&'r Record> {
+    let is_pair = |other: &&&Record| match record.partner {
+        Some(_) => are_partners(record, other),
+        None => other.block == record.block,
+    };
+    others.iter().rfind(is_pair).copied()
+}
+
 /// What is still to be done of one planned launch.
 fn pending<'a>(launch: Launch<'a>, records: &[Record]) -> Option<Step<'a>> {
     let case = launch.case.id();
@@ -198,7 +273,10 @@ fn pending<'a>(launch: Launch<'a>, records: &[Record]) -> Option<Step<'a>> {
     let (rechecks, made): (Vec<&Record>, Vec<&Record>) =
         records.iter().filter(here).partition(|r| r.purpose == Purpose::Recheck);
     let remaining = remaining(launch.case, records);
-    let step = |launch: Launch<'a>, cells: Vec<Cell>| (!cells.is_empty()).then_some(Step { launch, cells });
+    let step = |launch: Launch<'a>, cells: Vec<Cell>| {
+        let partner = None;
+        (!cells.is_empty()).then_some(Step { launch, partner, cells })
+    };
 
     if made.is_empty() {
         return step(launch, remaining);

@@ -10,6 +10,7 @@ mod agent;
 mod attempt;
 mod bell;
 mod capture;
+mod duet;
 mod env;
 mod guest;
 mod hidden;
@@ -31,6 +32,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench_app::gate::GateError;
 use rustix::{event::Timespec, process::getpid};
 
 use self::{
@@ -41,6 +43,7 @@ use self::{
 pub use self::{
     attempt::{Attempt, Swept},
     capture::Captured,
+    duet::{Part, duet},
     env::Env,
     guest::{PREPARE, SWEEP, SweptNode},
     hidden::hidden_word,
@@ -114,6 +117,9 @@ pub enum ProcessError {
         /// Why.
         source: io::Error,
     },
+    /// Turns cannot be given.
+    #[error("two launches cannot take turns")]
+    Gate(#[from] GateError),
     /// A system call that should not fail did.
     #[error("cannot {what}")]
     System {

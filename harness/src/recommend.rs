@@ -309,7 +309,7 @@ fn typed(case: &Case) -> (Vec<String>, Option<String>) {
     let count = case.placement.spread(case.ranks).map_or(1, |spread| spread.nodes.get());
     let list = (1..=count).map(|number| Node::new(format!("NODE{number}"), case.ranks)).collect();
     let nodes = Nodes { list, ..Nodes::alone("NODE1") };
-    let ground = Ground { runtime: &runtime, nodes: &nodes, instance: "NAME" };
+    let ground = Ground { runtime: &runtime, nodes: &nodes, instance: "NAME", gate: None };
     // What was measured can be composed.
     let Ok(commands) = compose::around(&case, &|_| CommandSpec::new("./app"), &ground) else {
         return (Vec::new(), image);

@@ -16,7 +16,7 @@ use crate::{
     app::Compilation,
     case::Case,
     command::CommandSpec,
-    decision::Decision,
+    decision::{Decision, Pairs},
     id::{AttemptId, CaseId, Sha256, SiteId},
 };
 
@@ -69,6 +69,9 @@ pub struct Design {
     /// How often bench-app was compiled. Only what is not usual is written.
     #[serde(default, skip_serializing_if = "Compilation::is_shared")]
     pub app: Compilation,
+    /// How launches are paired. Only what is not usual is written.
+    #[serde(default, skip_serializing_if = "Pairs::is_blocks")]
+    pub pairs: Pairs,
     /// What cases are compared with. Only what is not usual is written.
     #[serde(default, skip_serializing_if = "Against::is_baseline")]
     pub against: Against,
@@ -139,6 +142,9 @@ pub struct Record {
     pub block: u32,
     /// Place in the block, from 0: the order in which launches were really made.
     pub slot: u32,
+    /// The attempt with which it took turns. They are a pair where each names the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<AttemptId>,
     /// The command, as executed.
     pub command: CommandSpec,
     /// The cells asked for: fewer than the case's where some have been retired.

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     against::Against,
     case::{Mode, Mpi},
-    decision::Decision,
+    decision::{Decision, Pairs},
     id::{AttemptId, CaseId, Sha256, SiteId},
     plan::Ended,
     record::{FileFact, Outcome, Purpose},
@@ -65,6 +65,9 @@ pub struct Report {
     pub level: f64,
     /// The relative difference that matters.
     pub margin: Margin,
+    /// How launches make pairs.
+    #[serde(default)]
+    pub pairs: Pairs,
     /// All that was agreed on before the run.
     pub decision: Decision,
     /// What cases are compared with.
@@ -263,6 +266,9 @@ pub struct LaunchFigure {
     pub attempt: AttemptId,
     /// Its block, by which it is paired.
     pub block: u32,
+    /// The launch with which it took turns: then that is its pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<AttemptId>,
     /// Median over the kept batches of all its visits, ns.
     pub median: f64,
 }

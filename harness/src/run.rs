@@ -1,5 +1,6 @@
-//! Makes the launches of a run, one after the other, and commits each before the next.
+//! Makes the launches of a run, one after the other or two in turns, and commits them before the next.
 
+mod duet;
 mod elsewhere;
 mod instance;
 pub mod pmi;
@@ -7,13 +8,15 @@ pub mod watch;
 
 use std::time::{Duration, Instant};
 
+use bench_app::{Cell, gate::Entrance};
+
 use crate::{
     command::CommandSpec,
     compose::{self, Commands, Ground, apptainer::Runtime},
     id::AttemptId,
     medians::Medians,
     plan::{self, Step},
-    process::{Attempt, Captured, Deadlines, Env, Launch, ProcessError, Room, Swept},
+    process::{Attempt, Captured, Deadlines, Ended, Env, Launch, ProcessError, Pulse, Room, Stream, Swept},
     record::{Design, Limits, Outcome, Record, Sample, SampleRange},
     site::nodes::Nodes,
     store::{Store, StoreError},
@@ -59,8 +62,8 @@ pub struct Past {
 pub trait Listener {
     /// `step` begins; `made` attempts lie behind it.
     fn begins(&mut self, step: &Step<'_>, made: &[Record]);
-    /// The attempt is committed.
-    fn ended(&mut self, step: &Step<'_>, record: &Record);
+    /// An attempt is committed: two a step where launches take turns.
+    fn ended(&mut self, launch: &plan::Launch<'_>, record: &Record);
 }
 
 /// What launches see of the environment.
@@ -111,12 +114,20 @@ impl Runner<'_> {
                 return Ok(Finish::OutOfNodes);
             }
             listener.begins(&step, &records);
-            let attempt = AttemptId(records.last().map_or(1, |last| last.attempt.0 + 1));
-            let (record, samples, lost) = self.make(attempt, &step, &nodes, store)?;
-            nodes.list.retain(|node| !lost.contains(&node.host));
-            medians.add(&samples);
-            listener.ended(&step, &record);
-            records.push(record);
+            let number = records.last().map_or(1, |last| last.attempt.0 + 1);
+            let made = match &step.partner {
+                None => vec![self.attempt(AttemptId(number), &step, &nodes, store)?],
+                Some(partner) => {
+                    self.duet([number, number + 1].map(AttemptId), (&step, partner), &nodes, store)?.into()
+                }
+            };
+            for ((mut record, samples, lost), launch) in made.into_iter().zip(step.launches()) {
+                nodes.list.retain(|node| !lost.contains(&node.host));
+                record.samples = store.append(&record, &samples)?;
+                medians.add(&samples);
+                listener.ended(launch, &record);
+                records.push(record);
+            }
         }
         Ok(Finish::Complete)
     }
@@ -137,47 +148,34 @@ impl Runner<'_> {
         Ok((record, samples, lost))
     }
 
-    /// One launch, with the nodes that must not be used after it.
-    fn attempt(
+    /// One launch.
+    fn attempt(&self, id: AttemptId, step: &Step<'_>, nodes: &Nodes, store: &Store) -> Result<Kept, RunError> {
+        let (mut making, composed) = self.begin(id, (&step.launch, &step.cells), nodes, None);
+        let commands = match composed {
+            Ok(commands) => commands,
+            Err(reason) => {
+                return Ok(making.into_kept(Made::nothing(Outcome::Unsupported { reason }), Found::default()));
+            }
+        };
+        let (made, found) = self.on_nodes(id, &commands, nodes, store, &mut making)?;
+        making.command = commands.launch;
+        Ok(making.into_kept(made, found))
+    }
+
+    /// Everything of a launch but the launch itself.
+    fn begin<'s>(
         &self,
         id: AttemptId,
-        step: &Step<'_>,
+        (launch, cells): (&'s plan::Launch<'s>, &[Cell]),
         nodes: &Nodes,
-        store: &Store,
-    ) -> Result<(Record, Vec<Sample>, Vec<String>), RunError> {
-        let launch = &step.launch;
-        let workload = plan::workload(launch, step.cells.clone(), self.design.seed);
-        let ground = Ground { runtime: self.runtime, nodes, instance: &format!("sifbench-{id}") };
+        gate: Option<&Entrance>,
+    ) -> (Making<'s>, Result<Commands, String>) {
+        let workload = plan::workload(launch, cells.to_vec(), self.design.seed);
+        let ground = Ground { runtime: self.runtime, nodes, instance: &format!("sifbench-{id}"), gate };
         let composed = compose::compose(launch.case, &workload, &ground);
-        let started = (self.now)();
-        let mut watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
-        let (made, command, swept) = match composed {
-            Ok(commands) => {
-                let (made, found) = self.on_nodes(id, &commands, nodes, store, &mut watch)?;
-                (made, commands.launch, found)
-            }
-            Err(reason) => (Made::nothing(Outcome::Unsupported { reason }), CommandSpec::new(""), Found::default()),
-        };
-        let record = Record {
-            attempt: id,
-            case: launch.case.id(),
-            purpose: launch.purpose,
-            block: launch.block,
-            slot: launch.slot,
-            command,
-            cells: workload.cells,
-            started,
-            wall_ns: nanos(made.wall),
-            hello_ns: made.hello.map(nanos),
-            outcome: made.outcome,
-            said: watch.said(),
-            hello: watch.hello.take(),
-            facts: watch.facts.take(),
-            observed: std::mem::take(&mut watch.observed),
-            swept: swept.words,
-            samples: SampleRange::empty(),
-        };
-        Ok((record, watch.samples, swept.lost))
+        let watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
+        let (cells, command, started) = (workload.cells, CommandSpec::new(""), (self.now)());
+        (Making { launch, partner: None, cells, command, started, watch, hello: None }, composed)
     }
 
     /// One launch between the preparation of its nodes and their sweep.
@@ -187,13 +185,13 @@ impl Runner<'_> {
         commands: &Commands,
         nodes: &Nodes,
         store: &Store,
-        watch: &mut Watch,
+        making: &mut Making<'_>,
     ) -> Result<(Made, Found), RunError> {
         let elsewhere = Elsewhere { nodes, hosts: &commands.elsewhere, env: self.env.scheduled };
         let mut attempt = self.room.attempt(&id.to_string())?;
         let (marker, scratch) = (attempt.marker().to_owned(), attempt.scratch().to_owned());
         let made = match elsewhere.prepare(&mut attempt) {
-            Ok(None) => self.launch(&mut attempt, commands, store, watch),
+            Ok(None) => self.launch(&mut attempt, commands, store, making),
             Ok(Some(outcome)) => Ok(Made::nothing(outcome)),
             Err(error) => Err(error),
         };
@@ -210,49 +208,107 @@ impl Runner<'_> {
         attempt: &mut Attempt<'_>,
         commands: &Commands,
         store: &Store,
-        watch: &mut Watch,
+        making: &mut Making<'_>,
     ) -> Result<Made, RunError> {
-        let (started, env) = (clock(), self.env.of(commands));
-        if let Some(instance) = &commands.instance
-            && let Some(outcome) = instance::start(attempt, instance, env)?
-        {
-            return Ok(Made { wall: started.elapsed(), hello: None, outcome });
+        let started = clock();
+        if let Some(outcome) = self.start(attempt, commands)? {
+            return Ok(Made { wall: started.elapsed(), outcome });
         }
-        let launch = Launch {
-            command: &commands.launch,
-            env,
-            deadlines: deadlines(&self.design.limits),
-            log: Some(store.log_path(watch.attempt)),
-        };
-        let (begun, mut hello) = (clock(), None);
-        let ended = attempt.supervise(&launch, &mut |stream, line| {
-            let pulse = watch.line(stream, line);
-            if hello.is_none() && watch.hello.is_some() {
-                hello = Some(begun.elapsed());
-            }
-            pulse
-        });
-        let made = match ended {
-            Ok(ended) => Made { wall: ended.wall, hello, outcome: watch.outcome(ended.exit, ended.reason) },
-            Err(error) => Made { wall: begun.elapsed(), hello, outcome: not_started(error)? },
-        };
-        if let Some(instance) = &commands.instance {
-            instance::stop(attempt, instance, env);
-        }
+        let (launch, begun) = (self.supervised(commands, making, store), clock());
+        let ended = attempt.supervise(&launch, &mut |stream, line| making.line(begun, stream, line));
+        let made = making.made(ended, begun)?;
+        self.stop(attempt, commands);
         Ok(made)
+    }
+
+    fn supervised<'l>(&self, commands: &'l Commands, making: &Making<'_>, store: &Store) -> Launch<'l>
+    where
+        Self: 'l,
+    {
+        let (deadlines, log) = (deadlines(&self.design.limits), Some(store.log_path(making.watch.attempt)));
+        Launch { command: &commands.launch, env: self.env.of(commands), deadlines, log }
+    }
+
+    /// Starts the instance, where there is one; else why it does not live.
+    fn start(&self, attempt: &mut Attempt<'_>, commands: &Commands) -> Result<Option<Outcome>, RunError> {
+        let Some(instance) = &commands.instance else { return Ok(None) };
+        instance::start(attempt, instance, self.env.of(commands))
+    }
+
+    fn stop(&self, attempt: &mut Attempt<'_>, commands: &Commands) {
+        if let Some(instance) = &commands.instance {
+            instance::stop(attempt, instance, self.env.of(commands));
+        }
     }
 }
 
+/// What is kept of a launch, and the nodes that must not be used after it.
+type Kept = (Record, Vec<Sample>, Vec<String>);
+
+/// A launch while it is made.
+struct Making<'s> {
+    launch: &'s plan::Launch<'s>,
+    partner: Option<AttemptId>,
+    cells: Vec<Cell>,
+    command: CommandSpec,
+    started: String,
+    watch: Watch,
+    /// From the start to hello.
+    hello: Option<Duration>,
+}
+
+/// How long it took, and how it ended.
 struct Made {
     wall: Duration,
-    hello: Option<Duration>,
     outcome: Outcome,
 }
 
 impl Made {
     /// No launch at all.
     fn nothing(outcome: Outcome) -> Self {
-        Self { wall: Duration::ZERO, hello: None, outcome }
+        Self { wall: Duration::ZERO, outcome }
+    }
+}
+
+impl Making<'_> {
+    fn line(&mut self, begun: Instant, stream: Stream, line: &str) -> Pulse {
+        let pulse = self.watch.line(stream, line);
+        if self.hello.is_none() && self.watch.hello.is_some() {
+            self.hello = Some(begun.elapsed());
+        }
+        pulse
+    }
+
+    fn made(&self, ended: Result<Ended, ProcessError>, begun: Instant) -> Result<Made, RunError> {
+        Ok(match ended {
+            Ok(ended) => Made { wall: ended.wall, outcome: self.watch.outcome(ended.exit, ended.reason) },
+            Err(error) => Made { wall: begun.elapsed(), outcome: not_started(error)? },
+        })
+    }
+
+    fn into_kept(self, made: Made, swept: Found) -> Kept {
+        let Making { launch, partner, cells, command, started, mut watch, hello } = self;
+        let record = Record {
+            attempt: watch.attempt,
+            case: launch.case.id(),
+            purpose: launch.purpose,
+            block: launch.block,
+            slot: launch.slot,
+            partner,
+            command,
+            cells,
+            started,
+            wall_ns: nanos(made.wall),
+            hello_ns: hello.map(nanos),
+            outcome: made.outcome,
+            said: watch.said(),
+            hello: watch.hello.take(),
+            facts: watch.facts.take(),
+            observed: std::mem::take(&mut watch.observed),
+            swept: swept.words,
+            samples: SampleRange::empty(),
+        };
+        (record, watch.samples, swept.lost)
     }
 }
 
@@ -269,6 +325,7 @@ pub(crate) fn not_started(error: ProcessError) -> Result<Outcome, RunError> {
         | ProcessError::Scratch { .. }
         | ProcessError::Untrusted { .. }
         | ProcessError::Log { .. }
+        | ProcessError::Gate(_)
         | ProcessError::System { .. } => Err(error.into()),
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroU32};
 
 use bench_app::{
     Bytes, Cell, Kernel, Workload,
+    gate::{Entrance, Job},
     workload::{BufferKind, Order},
 };
 use harness::{
@@ -59,7 +60,7 @@ fn nodes(scheduler: Scheduler, hosts: &[&str]) -> Nodes {
 
 fn composed(case: &Case, nodes: &Nodes) -> Result<Commands, String> {
     let runtime = Runtime { program: "apptainer".into() };
-    compose(case, &case.workload, &Ground { runtime: &runtime, nodes, instance: "NAME" })
+    compose(case, &case.workload, &Ground { runtime: &runtime, nodes, instance: "NAME", gate: None })
 }
 
 /// The commands of a case as a person would type them.
@@ -187,5 +188,22 @@ fn in_the_instance_mode_the_users_options_go_to_instance_start_alone() {
     for option in ["--containall", "--bind /scratch:/data", "--env OMP_NUM_THREADS=1"] {
         assert!(start.contains(option), "{start}");
         assert!(!commands.launch.to_string().contains(option), "{}", commands.launch);
+    }
+}
+
+/// Where ranks are in containers, the gate is mounted where these begin: at `instance start` in the instance mode.
+#[test]
+fn a_gate_is_in_the_argv_of_every_mode_and_visible_in_every_container() {
+    let gate = Entrance { path: "/tmp/private/gate".into(), job: Job::Second };
+    let (runtime, nodes) = (Runtime { program: "apptainer".into() }, nodes(Scheduler::Local, &["n1"]));
+    let ground = Ground { runtime: &runtime, nodes: &nodes, instance: "NAME", gate: Some(&gate) };
+    for stack in stacks() {
+        let (placement, settings) = (Placement::default(), Settings::default());
+        let case = Case { stack, workload: workload(), ranks: 2, placement, settings };
+        let commands = compose(&case, &case.workload, &ground).unwrap();
+        let (mode, launch) = (case.stack.mode(), commands.launch.to_string());
+        assert!(launch.ends_with("--gate /tmp/private/gate:1"), "{mode}: {launch}");
+        let enters = commands.instance.map_or(launch, |instance| instance.to_lines().0.swap_remove(0));
+        assert_eq!(enters.contains("--bind /tmp/private/gate"), mode.row().within.containers().is_some(), "{mode}");
     }
 }

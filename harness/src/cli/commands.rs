@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use bench_app::gate::{Entrance, Job};
 use serde::Serialize;
 
 use crate::{
@@ -77,6 +78,8 @@ pub(super) fn resolved(edge: &Edge, campaign: &Campaign, overrides: &Overrides) 
 struct Planned {
     block: u32,
     slot: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partner: Option<u32>,
     purpose: Purpose,
     case: String,
     before: Vec<String>,
@@ -90,11 +93,15 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let (_, design) = design(edge, &args.campaign)?;
     let runtime = edge.runtime();
     let place = Place::imagined(edge, &args.nodes, &design)?;
-    let ground = Ground { runtime: &runtime, nodes: &place.nodes, instance: "sifbench-NAME" };
+    let ground = Ground { runtime: &runtime, nodes: &place.nodes, instance: "sifbench-NAME", gate: None };
     let launches = (0..=design.blocks + 1).flat_map(|number| plan::block(&design, number));
     let planned = launches.map(|launch| {
         let workload = plan::workload(&launch, launch.case.workload.cells.clone(), design.seed);
-        let (block, slot, purpose, case) = (launch.block, launch.slot, launch.purpose, launch.case.label());
+        let job = if launch.slot % 2 == 0 { Job::First } else { Job::Second };
+        let gate = launch.partner.map(|_| Entrance { path: "PRIVATE/gate".into(), job });
+        let ground = Ground { gate: gate.as_ref(), ..ground };
+        let plan::Launch { block, slot, partner, purpose, .. } = launch;
+        let case = launch.case.label();
         let (before, command, argv, after) = match compose::compose(launch.case, &workload, &ground) {
             Ok(Commands { instance, launch, .. }) => {
                 let (before, after) = instance.as_ref().map_or_else(Default::default, InstanceCommands::to_lines);
@@ -102,7 +109,7 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
             }
             Err(reason) => (Vec::new(), format!("# unsupported: {reason}"), Vec::new(), Vec::new()),
         };
-        Planned { block, slot, purpose, case, before, command, argv, after }
+        Planned { block, slot, partner, purpose, case, before, command, argv, after }
     });
     let planned: Vec<Planned> = planned.collect();
     if args.json {
@@ -121,7 +128,12 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
             block = Some(launch.block);
             text += &format!("\n# {}\n", block_title(&design, launch.block));
         }
-        text += &format!("# {}\n", launch.case);
+        let together = match launch.partner {
+            Some(partner) if partner > launch.slot => ", in turns with the next",
+            Some(_) => ", in turns with the one before",
+            None => "",
+        };
+        text += &format!("# {}{together}\n", launch.case);
         for line in launch.before.iter().chain([&launch.command]).chain(&launch.after) {
             text += &format!("{line}\n");
         }

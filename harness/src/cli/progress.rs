@@ -75,8 +75,8 @@ impl<'a> Progress<'a> {
 }
 
 /// How a launch ended, and why where that is known: `hang at latency 4 MiB: CMA lost across user namespaces; --sharens`.
-fn ending(step: &Step<'_>, record: &Record) -> String {
-    let cause = diagnose::line(&Known::of(step.launch.case, record));
+fn ending(launch: &Launch<'_>, record: &Record) -> String {
+    let cause = diagnose::line(&Known::of(launch.case, record));
     cause.map_or_else(|| record.outcome.to_string(), |cause| format!("{}: {cause}", record.outcome))
 }
 
@@ -87,7 +87,8 @@ impl Listener for Progress<'_> {
         self.bar.set_length(self.planned + extra);
         self.bar.set_position(made.len() as u64);
         let Launch { case, block, .. } = step.launch;
-        self.bar.set_prefix(format!("{} {}", self.place(block), case.label()));
+        let labels: Vec<String> = step.launches().map(|launch| launch.case.label()).collect();
+        self.bar.set_prefix(format!("{} {}", self.place(block), labels.join(" with ")));
         if let Some((design, modes)) = &self.crossed {
             // Discovery goes mode by mode; a block mixes them, and shows one.
             let of_block = modes[block as usize % modes.len()];
@@ -97,7 +98,7 @@ impl Listener for Progress<'_> {
         }
     }
 
-    fn ended(&mut self, step: &Step<'_>, record: &Record) {
+    fn ended(&mut self, launch: &Launch<'_>, record: &Record) {
         let again = match record.purpose {
             Purpose::Recheck => " again, alone",
             Purpose::MeasureTwin => " (twin)",
@@ -109,8 +110,8 @@ impl Listener for Progress<'_> {
         }
         let seconds = Duration::from_nanos(record.wall_ns).as_secs_f64();
         let place = self.place(record.block);
-        let label = format!("{}{again}", step.launch.case.label());
-        self.line(&format!("{place:<10} {label:<32} {seconds:>6.1} s  {}", ending(step, record)));
+        let label = format!("{}{again}", launch.case.label());
+        self.line(&format!("{place:<10} {label:<32} {seconds:>6.1} s  {}", ending(launch, record)));
         if !completed {
             record.said.iter().take(3).for_each(|line| self.line(&format!("           | {line}")));
         }

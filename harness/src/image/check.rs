@@ -149,7 +149,7 @@ impl Checker<'_> {
     fn commands(&self, case: &Case) -> CommandSpec {
         // Neither of the two modes has an instance, and on one node both can exist.
         let nodes = Nodes::alone("localhost");
-        let ground = compose::Ground { runtime: self.runtime, nodes: &nodes, instance: "" };
+        let ground = compose::Ground { runtime: self.runtime, nodes: &nodes, instance: "", gate: None };
         let commands = compose::compose(case, &case.workload, &ground);
         commands.unwrap_or_else(|why| unreachable!("two ranks on this node: {why}")).launch
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    record::{Design, Purpose},
+    record::Design,
     stats::{self, Method},
 };
 
@@ -49,14 +49,15 @@ fn seconds(launch: &super::Launch<'_>) -> f64 {
     let mca = &launch.case.settings.mca;
     let without = ["btl", "mtl"].iter().all(|kind| mca.get(*kind).is_some_and(|value| value == "^ofi"));
     let start = if without { WITHOUT_FABRIC_S } else { START_S };
+    // Those that take turns start together.
+    let start = if launch.partner.is_some() { start / 2.0 } else { start };
     start + VISITS * visits * f64::from(workload.visit_ms) * 1e-3
 }
 
 /// Blocks with which this design could show no difference at all, in words.
 #[must_use]
 pub fn in_vain(design: &Design) -> Option<String> {
-    let analysed = block(design, 1).into_iter().filter(|launch| launch.purpose == Purpose::Measure).skip(1);
-    let family: usize = analysed.map(|launch| launch.case.workload.cells.len()).sum();
+    let family: usize = design.cases.iter().skip(1).map(|case| case.workload.cells.len()).sum();
     let (blocks, fewest) = (design.blocks, Method::SignedRank.fewest(stats::ALPHA / family.max(1) as f64));
     let words = || format!("{blocks} blocks can show no difference among {family} comparisons: that takes {fewest}");
     ((blocks as usize) < fewest && family > 0).then(words)

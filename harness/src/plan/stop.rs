@@ -12,7 +12,7 @@ use crate::{
     stats,
 };
 
-use super::remaining;
+use super::{pair_of, remaining};
 
 /// Why no more blocks are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,13 +52,14 @@ fn widest(design: &Design, records: &[Record], medians: &Medians) -> Option<f64>
         let Some(other) = reference(design, case) else { continue };
         let (reference, measured) = (completed(other, records), remaining(other, records));
         let launches = completed(case, records);
+        let pairs: Vec<(&Record, &Record)> =
+            launches.iter().filter_map(|record| Some((*record, pair_of(record, &reference)?))).collect();
         let primary = |cell: &&bench_app::Cell| design.decision.is_primary(cell.kernel) && measured.contains(cell);
         for cell in remaining(case, records).iter().filter(primary) {
-            let pair = |(block, record): (&u32, &&Record)| {
-                let other = reference.get(block)?;
+            let pair = |(record, other): &(&Record, &Record)| {
                 Some((medians.get(record.attempt, *cell)?, medians.get(other.attempt, *cell)?))
             };
-            let pairs: Vec<(f64, f64)> = launches.iter().filter_map(pair).collect();
+            let pairs: Vec<(f64, f64)> = pairs.iter().filter_map(pair).collect();
             let interval = stats::paired(&stats::log_ratios(&pairs))?.interval(1.0 - stats::ALPHA)?;
             let half = (interval.hi - interval.lo) / 2.0;
             widest = Some(widest.map_or(half, |widest: f64| widest.max(half)));
@@ -67,16 +68,20 @@ fn widest(design: &Design, records: &[Record], medians: &Medians) -> Option<f64>
     widest
 }
 
-/// Completed launches by block, as the report pairs them.
-fn completed<'a>(case: &Case, records: &'a [Record]) -> BTreeMap<u32, &'a Record> {
+/// Completed launches by their places, as the report takes them: the last where one was made again.
+fn completed<'a>(case: &Case, records: &'a [Record]) -> Vec<&'a Record> {
     let id = case.id();
     let of_case = records.iter().filter(|r| r.case == id && r.purpose == Purpose::Measure);
-    of_case.filter(|r| r.outcome == Outcome::Completed).map(|r| (r.block, r)).collect()
+    let completed = of_case.filter(|r| r.outcome == Outcome::Completed).map(|r| ((r.block, r.slot), r));
+    completed.collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 /// Whether one more block, as long as the blocks so far were on average, would take longer than there is.
 fn another_would_exceed(records: &[Record], minutes: f64) -> bool {
-    let seconds = |records: &mut dyn Iterator<Item = &Record>| records.map(|r| r.wall_ns as f64 * 1e-9).sum::<f64>();
+    // Who took turns did so in one and the same time.
+    let shared = |r: &Record| if r.partner.is_some() { 0.5 } else { 1.0 };
+    let seconds =
+        |records: &mut dyn Iterator<Item = &Record>| records.map(|r| shared(r) * r.wall_ns as f64 * 1e-9).sum::<f64>();
     let in_blocks = |record: &&Record| super::is_analysed(record.purpose);
     let blocks: std::collections::BTreeSet<u32> = records.iter().filter(in_blocks).map(|r| r.block).collect();
     let spent = seconds(&mut records.iter());

@@ -19,7 +19,7 @@ use super::{
     procfs::{self, Identity},
     scratch::{self, Scratch},
     stage::{self, Child},
-    supervise::{Around, Deadlines, Ended, Launch, Pulse, Watch},
+    supervise::{Around, Deadlines, Ended, Launch, Pulse, Watch, linger},
     tap::{Stream, Tap},
 };
 use crate::command::CommandSpec;
@@ -68,9 +68,9 @@ pub(super) enum ApptainerState {
 /// Commands that share a marker, a private directory and an end.
 #[derive(Debug)]
 pub struct Attempt<'room> {
-    room: &'room Room,
-    scratch: Scratch,
-    ours: Ours,
+    pub(super) room: &'room Room,
+    pub(super) scratch: Scratch,
+    pub(super) ours: Ours,
     state: ApptainerState,
     held: Vec<Held>,
     open: bool,
@@ -93,11 +93,14 @@ enum Care {
     LeaderOnly,
 }
 
+/// A protocol line is under 4 KiB.
+pub(super) const LONGEST_LINE: usize = 64 << 10;
+
 impl Care {
-    /// A protocol line is under 4 KiB; a helper may write a whole document in one.
+    /// A helper may write a whole document in one line.
     fn longest_line(self) -> usize {
         match self {
-            Self::WholeLaunch => 64 << 10,
+            Self::WholeLaunch => LONGEST_LINE,
             Self::LeaderOnly => capture::CAP,
         }
     }
@@ -203,7 +206,7 @@ impl<'room> Attempt<'room> {
             self.held.push(Held { id, pid, _taps: watch.into_taps() });
             return Ok(None);
         };
-        self.ours.end(scope, &mut |pause| watch.linger(pause));
+        self.ours.end(scope, &mut |pause| linger(&mut [&mut watch], pause));
         let wall = watch.wall();
         watch.conclude(exit, wall).map(Some)
     }
@@ -246,7 +249,8 @@ impl<'room> Attempt<'room> {
         self.room.bell.as_ref().map_or(0, Bell::count)
     }
 
-    fn begin(&mut self, launch: &Launch<'_>) -> Result<Child, ProcessError> {
+    /// Starts a launch, and takes down that it is ours.
+    pub(super) fn begin(&mut self, launch: &Launch<'_>) -> Result<Child, ProcessError> {
         let patience = launch.deadlines.first.min(launch.deadlines.total);
         let child = stage::spawn(&self.room.place.stage, launch.command, &self.child_env(launch), patience)?;
         self.ours.begin(child.id);
@@ -272,7 +276,7 @@ impl<'room> Attempt<'room> {
         let wall = watch.wall();
         if care == Care::WholeLaunch || watch.was_cut_short() {
             // What could not be ended is tried again, and reported, when the attempt closes.
-            self.ours.end(scope, &mut |pause| watch.linger(pause));
+            self.ours.end(scope, &mut |pause| linger(&mut [&mut watch], pause));
         } else {
             self.ours.take_stock(Scope::Attempt);
             self.scratch.save(&self.ours)?;

@@ -1,4 +1,5 @@
-//! One launch from start to end: a single poll loop over its pipes, its end, our signals and the next deadline.
+//! A launch from start to end: a single poll loop over its pipes, its end, our signals and the next deadline. What is to
+//! be done next is the launch's own state, so that one loop can follow two launches (`process/duet.rs`).
 
 use std::{
     fmt,
@@ -168,6 +169,12 @@ pub(super) struct Watch<'a> {
     observe: &'a mut dyn FnMut(Stream, &str) -> Pulse,
     started: Instant,
     progress: Option<Instant>,
+    /// Whether what is ours has been taken down since the first progress.
+    noted: bool,
+    phase: Phase,
+    /// Since when it sleeps until others let it go on, and how long it did before.
+    asleep: Option<Instant>,
+    slept: Duration,
     enough: bool,
     reason: Reason,
     stderr: Excerpt,
@@ -175,6 +182,7 @@ pub(super) struct Watch<'a> {
 }
 
 /// How far the ending of a launch has got; each step has its own time.
+#[derive(Debug, Clone, Copy)]
 enum Phase {
     Running,
     Asked { until: Instant, stops: u32 },
@@ -207,6 +215,10 @@ impl<'a> Watch<'a> {
             observe,
             started: now(),
             progress: None,
+            noted: false,
+            phase: Phase::Running,
+            asleep: None,
+            slept: Duration::ZERO,
             enough: false,
             reason: Reason::Itself,
             stderr: Excerpt::default(),
@@ -225,35 +237,72 @@ impl<'a> Watch<'a> {
     }
 
     fn until(&mut self, around: &mut Around<'_>, stays: bool) -> Result<Option<Exit>, ProcessError> {
-        let mut phase = Phase::Running;
         loop {
-            let next = match phase {
-                Phase::Running => self.next_deadline().map(|(when, _)| when),
-                Phase::Asked { until, .. } | Phase::Killed { until } => Some(until),
-            };
-            let had_progress = self.progress.is_some();
-            self.wait(around, next)?;
-            if !had_progress && self.progress.is_some() {
-                around.take_stock()?;
+            if let Some(spare) = around.spare {
+                // `instance stop` asks the kernel whether the instance lives, and a zombie of ours would pass for alive.
+                around.ours.reap_all_but(spare);
             }
+            let glance = around.spare.map(|_| now() + GLANCE);
+            wait(&mut [&mut *self], around.bell, glance)?;
+            self.note(around)?;
             if let Some(exit) = self.exit()? {
                 return Ok(Some(exit));
             }
-            if stays && self.enough && matches!(phase, Phase::Running) {
+            if stays && self.enough && matches!(self.phase, Phase::Running) {
                 return Ok(None);
             }
-            phase = self.advance(phase, around)?;
+            self.phase = self.advance(around)?;
         }
     }
 
-    fn advance(&mut self, phase: Phase, around: &mut Around<'_>) -> Result<Phase, ProcessError> {
+    /// What follows from what has been read and from the time: the end, once it has come, or the next step towards it.
+    pub(super) fn step(&mut self, around: &mut Around<'_>) -> Result<Option<Exit>, ProcessError> {
+        self.note(around)?;
+        let exit = self.exit()?;
+        if exit.is_none() {
+            self.phase = self.advance(around)?;
+        }
+        Ok(exit)
+    }
+
+    fn note(&mut self, around: &mut Around<'_>) -> Result<(), ProcessError> {
+        if !self.noted && self.progress.is_some() {
+            around.take_stock()?;
+            self.noted = true;
+        }
+        Ok(())
+    }
+
+    /// When something is to be done although nothing happens.
+    fn due(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Running => self.next_deadline().map(|(when, _)| when),
+            Phase::Asked { until, .. } | Phase::Killed { until } => Some(until),
+        }
+    }
+
+    /// Says whether the launch sleeps until others let it go on. That is no silence, and takes none of its time; and who
+    /// goes to sleep with all its ranks has got on.
+    pub(super) fn sleeps(&mut self, asleep: bool) {
+        match (self.asleep, asleep) {
+            (None, true) => self.asleep = Some(now()),
+            (Some(since), false) => {
+                self.slept += now().saturating_duration_since(since);
+                self.progress = self.progress.map(|_| now());
+                self.asleep = None;
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+
+    fn advance(&mut self, around: &mut Around<'_>) -> Result<Phase, ProcessError> {
         let (now, stops) = (now(), around.stops());
-        let due = self.next_deadline().filter(|&(when, _)| when <= now).map(|(_, reason)| reason);
-        match phase {
+        match self.phase {
             Phase::Running => {
+                let due = self.next_deadline().filter(|&(when, _)| when <= now).map(|(_, reason)| reason);
                 let interrupted = (stops > around.heard).then_some(Reason::Interrupted);
                 let enough = self.enough.then_some(Reason::Enough);
-                let Some(reason) = interrupted.or(enough).or(due) else { return Ok(phase) };
+                let Some(reason) = interrupted.or(enough).or(due) else { return Ok(self.phase) };
                 self.reason = reason;
                 around.take_stock()?;
                 // The leader and its own group; mpirun passes it on to the ranks, which have groups of their own.
@@ -265,40 +314,22 @@ impl<'a> Watch<'a> {
                 Ok(Phase::Killed { until: now + VANISH })
             }
             Phase::Killed { until } if now >= until => Err(ProcessError::Unkillable { pid: self.id.pid }),
-            Phase::Asked { .. } | Phase::Killed { .. } => Ok(phase),
+            Phase::Asked { .. } | Phase::Killed { .. } => Ok(self.phase),
         }
     }
 
     /// The deadline that comes first, `None` if none ever does.
     fn next_deadline(&self) -> Option<(Instant, Reason)> {
+        if self.asleep.is_some() {
+            return None;
+        }
         let Deadlines { first, silence, total, .. } = self.deadlines;
         let phase = match self.progress {
             None => (self.started.checked_add(first), Reason::FirstDeadline),
             Some(last) => (last.checked_add(silence), Reason::SilenceDeadline),
         };
-        let total = (self.started.checked_add(total), Reason::TotalDeadline);
+        let total = (self.started.checked_add(total.saturating_add(self.slept)), Reason::TotalDeadline);
         [phase, total].into_iter().filter_map(|(when, reason)| Some((when?, reason))).min_by_key(|&(when, _)| when)
-    }
-
-    /// Waits for output, the end, a signal or `until`; reads what there is.
-    fn wait(&mut self, around: &Around<'_>, until: Option<Instant>) -> Result<(), ProcessError> {
-        let bell = around.bell;
-        if let Some(spare) = around.spare {
-            // `instance stop` asks the kernel whether the instance lives, and a zombie of ours would pass for alive.
-            around.ours.reap_all_but(spare);
-        }
-        let blind = (around.spare.is_some() || self.pidfd.is_none()).then_some(GLANCE);
-        let left = until.map(|until| until.saturating_duration_since(now()));
-        let timeout = left.into_iter().chain(blind).min().map(timespec);
-        let mut fds: Vec<PollFd<'_>> = self.taps.iter().map(|tap| PollFd::new(tap, PollFlags::IN)).collect();
-        fds.extend(self.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
-        fds.extend(bell.map(|bell| PollFd::new(bell, PollFlags::IN)));
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(failed("wait for output")(error)),
-        }
-        self.pump();
-        Ok(())
     }
 
     /// Reads once from each stream. Tells whether there was anything.
@@ -350,17 +381,6 @@ impl<'a> Watch<'a> {
         }))
     }
 
-    /// Reads on for `pause` while what is left of the launch is being ended.
-    pub(super) fn linger(&mut self, pause: Duration) {
-        let until = now() + pause;
-        while let Some(left) = until.checked_duration_since(now()).filter(|left| !left.is_zero()) {
-            let mut fds: Vec<PollFd<'_>> = self.taps.iter().map(|tap| PollFd::new(tap, PollFlags::IN)).collect();
-            if poll(&mut fds, Some(&timespec(left))).is_ok() {
-                self.pump();
-            }
-        }
-    }
-
     /// Reads what is still in the pipes and concludes.
     pub(super) fn conclude(mut self, exit: Exit, wall: Duration) -> Result<Ended, ProcessError> {
         // Bounded: somebody who is not ours may hold the other end and go on writing.
@@ -391,5 +411,44 @@ impl<'a> Watch<'a> {
     /// Since the start.
     pub(super) fn wall(&self) -> Duration {
         now().saturating_duration_since(self.started)
+    }
+}
+
+/// Waits for output or the end of any of `watches`, for a signal, for the next of their deadlines or `until`; reads what
+/// there is.
+pub(super) fn wait(
+    watches: &mut [&mut Watch<'_>],
+    bell: Option<&Bell>,
+    until: Option<Instant>,
+) -> Result<(), ProcessError> {
+    let blind = watches.iter().any(|watch| watch.pidfd.is_none()).then(|| now() + GLANCE);
+    let next = watches.iter().filter_map(|watch| watch.due()).chain(until).chain(blind).min();
+    let timeout = next.map(|next| timespec(next.saturating_duration_since(now())));
+    let taps = watches.iter().flat_map(|watch| &watch.taps);
+    let mut fds: Vec<PollFd<'_>> = taps.map(|tap| PollFd::new(tap, PollFlags::IN)).collect();
+    let ends = watches.iter().filter_map(|watch| watch.pidfd.as_ref());
+    fds.extend(ends.map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+    fds.extend(bell.map(|bell| PollFd::new(bell, PollFlags::IN)));
+    match poll(&mut fds, timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(failed("wait for output")(error)),
+    }
+    for watch in watches {
+        watch.pump();
+    }
+    Ok(())
+}
+
+/// Reads on for `pause` while what is left of a launch is being ended.
+pub(super) fn linger(watches: &mut [&mut Watch<'_>], pause: Duration) {
+    let until = now() + pause;
+    while let Some(left) = until.checked_duration_since(now()).filter(|left| !left.is_zero()) {
+        let taps = watches.iter().flat_map(|watch| &watch.taps);
+        let mut fds: Vec<PollFd<'_>> = taps.map(|tap| PollFd::new(tap, PollFlags::IN)).collect();
+        if poll(&mut fds, Some(&timespec(left))).is_ok() {
+            for watch in &mut *watches {
+                watch.pump();
+            }
+        }
     }
 }

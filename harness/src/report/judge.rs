@@ -43,9 +43,17 @@ fn compare(case: &CaseReport, cell: &CellReport, reference: &CaseReport) -> Opti
     Some(Contrast { evidence, differs: confounder(case, reference).or(repetitions(cell, other)) })
 }
 
-/// The logarithms of one figure's launches over another's, paired by block.
+/// The logarithms of one figure's launches over another's: of those that took turns with each other, or else by block.
 pub(crate) fn log_ratios(figure: &Figure, reference: &Figure) -> Vec<f64> {
-    let partner = |launch: &LaunchFigure| reference.launches.iter().find(|other| other.block == launch.block);
+    let took_turns = |one: &LaunchFigure, other: &LaunchFigure| {
+        one.partner == Some(other.attempt) && other.partner == Some(one.attempt)
+    };
+    let duets = figure.launches.iter().any(|one| reference.launches.iter().any(|other| took_turns(one, other)));
+    let is_pair = |one: &LaunchFigure, other: &LaunchFigure| match duets {
+        true => took_turns(one, other),
+        false => one.block == other.block,
+    };
+    let partner = |launch: &LaunchFigure| reference.launches.iter().find(|other| is_pair(launch, other));
     let pairs = figure.launches.iter().filter_map(|launch| Some((launch.median, partner(launch)?.median)));
     stats::log_ratios(&pairs.collect::<Vec<_>>())
 }

@@ -7,6 +7,7 @@ use bench_app::{Bytes, Cell, Kernel, event::Late, kernel::Reading};
 use crate::{
     against,
     case::Case,
+    decision::Pairs,
     diagnose::{self, Known},
     id::{AttemptId, CaseId},
     medians::Medians,
@@ -37,6 +38,7 @@ pub fn model(manifest: &Manifest, design: &Design, records: &[Record], samples: 
         seed: design.seed,
         level: LEVEL,
         margin,
+        pairs: design.pairs,
         decision: design.decision.clone(),
         against: design.against,
         launches_needed: stats::smallest_sample(LEVEL),
@@ -118,7 +120,7 @@ impl<'a> Run<'a> {
         let made: Vec<&Record> = self.of(&id).filter(|r| r.purpose == purpose && !is_interrupted(r)).collect();
         let launches = self.completed(&id, purpose);
         let cells = sorted_cells(case).map(|cell| self.cell(case, cell, &launches)).collect();
-        let first = launches.values().copied().next().or(self.of(&id).next());
+        let first = launches.first().copied().or(self.of(&id).next());
         let suffix = if role == Role::Twin { " again" } else { "" };
         CaseReport {
             role,
@@ -138,7 +140,7 @@ impl<'a> Run<'a> {
             cells,
             launches: Launches { made: made.len(), completed: launches.len() },
             costs: self.costs(role, &launches),
-            seen: seen(&launches.values().copied().collect::<Vec<_>>()),
+            seen: seen(&launches),
             command: first.map(|r| r.command.to_string()),
             id,
         }
@@ -155,18 +157,18 @@ impl<'a> Run<'a> {
         self.records.iter().filter(move |r| r.case == *case)
     }
 
-    /// Completed launches by block: one a block, the last where a launch was made again.
-    fn completed(&self, case: &CaseId, purpose: Purpose) -> BTreeMap<u32, &'a Record> {
+    /// Completed launches by their places: the last where a launch was made again.
+    fn completed(&self, case: &CaseId, purpose: Purpose) -> Vec<&'a Record> {
         let completed = self.of(case).filter(|r| r.purpose == purpose && r.outcome == Outcome::Completed);
-        completed.map(|r| (r.block, r)).collect()
+        completed.map(|r| ((r.block, r.slot), r)).collect::<BTreeMap<_, _>>().into_values().collect()
     }
 
-    fn baseline_launches(&self) -> BTreeMap<u32, &'a Record> {
+    fn baseline_launches(&self) -> Vec<&'a Record> {
         let baseline = self.design.cases.first().map(Case::id);
         baseline.map(|id| self.completed(&id, Purpose::Measure)).unwrap_or_default()
     }
 
-    fn cell(&self, case: &Case, cell: Cell, launches: &BTreeMap<u32, &Record>) -> CellReport {
+    fn cell(&self, case: &Case, cell: Cell, launches: &[&Record]) -> CellReport {
         let figure = self.figure(cell, launches);
         let retired = plan::retired(case, self.records).into_iter().find(|r| r.cell == cell).map(|r| r.outcome);
         let status = match (retired, figure) {
@@ -186,7 +188,14 @@ impl<'a> Run<'a> {
     /// Why there is no figure of a cell that has not been given up.
     fn last_failure(&self, case: &CaseId, cell: Cell) -> Outcome {
         let asked = self.of(case).filter(|r| r.cells.contains(&cell) && r.outcome != Outcome::Completed);
-        let untried = || Outcome::Skipped { reason: "the run ended before".into() };
+        let alone = self.design.pairs == Pairs::Duet
+            && self
+                .design
+                .cases
+                .first()
+                .is_some_and(|baseline| !plan::remaining(baseline, self.records).contains(&cell));
+        let reason = if alone { "the baseline has no figure to take turns for" } else { "the run ended before" };
+        let untried = || Outcome::Skipped { reason: reason.into() };
         asked.last().map_or_else(untried, |record| record.outcome.clone())
     }
 
@@ -195,7 +204,7 @@ impl<'a> Run<'a> {
         self.of(case).any(|record| !self.batches(record.attempt, cell).is_empty())
     }
 
-    fn figure(&self, cell: Cell, launches: &BTreeMap<u32, &Record>) -> Option<Figure> {
+    fn figure(&self, cell: Cell, launches: &[&Record]) -> Option<Figure> {
         let medians = self.medians(cell, launches);
         let values: Vec<f64> = medians.iter().map(|launch| launch.median).collect();
         let batches: Vec<f64> = medians.iter().flat_map(|launch| self.batches(launch.attempt, cell)).copied().collect();
@@ -213,10 +222,10 @@ impl<'a> Run<'a> {
         Some(Figure { rate: rate(cell, &time), time, ratio: None, launches: medians })
     }
 
-    fn medians(&self, cell: Cell, launches: &BTreeMap<u32, &Record>) -> Vec<LaunchFigure> {
-        let figure = |(&block, record): (&u32, &&Record)| {
-            let median = self.medians.get(record.attempt, cell)?;
-            Some(LaunchFigure { attempt: record.attempt, block, median })
+    fn medians(&self, cell: Cell, launches: &[&Record]) -> Vec<LaunchFigure> {
+        let figure = |record: &&Record| {
+            let Record { attempt, block, partner, .. } = **record;
+            Some(LaunchFigure { attempt, block, partner, median: self.medians.get(attempt, cell)? })
         };
         launches.iter().filter_map(figure).collect()
     }
@@ -225,9 +234,9 @@ impl<'a> Run<'a> {
         self.times.get(&(attempt, cell.kernel, cell.bytes)).map_or(&[], Vec::as_slice)
     }
 
-    fn costs(&self, role: Role, launches: &BTreeMap<u32, &Record>) -> Costs {
+    fn costs(&self, role: Role, launches: &[&Record]) -> Costs {
         let over = |cost: fn(&Record) -> Option<u64>| {
-            let values: Vec<f64> = launches.values().filter_map(|r| cost(r)).map(|ns| ns as f64).collect();
+            let values: Vec<f64> = launches.iter().filter_map(|r| cost(r)).map(|ns| ns as f64).collect();
             let values = stats::sorted(&values);
             Some(Cost { median: stats::median(&values)?, min: *values.first()?, max: *values.last()?, k: values.len() })
         };
@@ -235,8 +244,8 @@ impl<'a> Run<'a> {
             Role::Baseline => None,
             Role::Twin | Role::Compared => {
                 let baseline = self.baseline_launches();
-                let extra = |(block, record): (&u32, &&Record)| {
-                    Some(record.hello_ns? as f64 - baseline.get(block)?.hello_ns? as f64)
+                let extra = |record: &&Record| {
+                    Some(record.hello_ns? as f64 - plan::pair_of(record, &baseline)?.hello_ns? as f64)
                 };
                 stats::signed_rank(&launches.iter().filter_map(extra).collect::<Vec<f64>>(), LEVEL)
             }

@@ -1,6 +1,9 @@
 //! What weakens the figures of a report, in words.
 
-use crate::stats::{ALPHA, Method};
+use crate::{
+    decision::Pairs,
+    stats::{ALPHA, Method},
+};
 
 use super::{Blocks, CaseReport, LEVEL, Launches, Report, Role, fields, words::percent};
 
@@ -8,8 +11,30 @@ use super::{Blocks, CaseReport, LEVEL, Launches, Report, Role, fields, words::pe
 pub(super) fn notes(report: &Report) -> Vec<String> {
     let once = report.cases.iter().filter(|case| case.role != Role::Twin);
     let doubts = report.cases.iter().flat_map(|case| doubts(case, report.reference(case)));
-    let whole = [unfinished(report), too_few(report), imprecise(report)].into_iter().flatten();
+    let whole = [unfinished(report), too_few(report), imprecise(report)].into_iter().flatten().chain(duets(report));
     whole.chain(doubts).chain(once.filter_map(other_library)).collect()
+}
+
+/// What differs from launches that have the machine to themselves.
+fn duets(report: &Report) -> Vec<String> {
+    if report.pairs == Pairs::Blocks {
+        return Vec::new();
+    }
+    let alone =
+        "Every launch took turns with another: ratios compare the two of a duet; times, and what launches cost, are \
+                 those of launches that are not alone."
+            .to_owned();
+    let cache =
+        report.facts.get("l2").and_then(|size| size.strip_suffix('K')?.parse::<u64>().ok()).map(|kib| kib << 10);
+    let sizes = report.cases.iter().flat_map(CaseReport::figures).map(|(cell, _)| cell.bytes);
+    let shared = cache.and_then(|cache| sizes.filter(|bytes| bytes.0 >= cache / 2).min());
+    let caches = shared.map(|bytes| {
+        format!(
+            "From {bytes} on messages fill half of a core's L2 cache, out of which the two launches of a duet push each \
+             other's: where it matters measure those sizes in blocks too."
+        )
+    });
+    std::iter::once(alone).chain(caches).collect()
 }
 
 fn unfinished(report: &Report) -> Option<String> {

@@ -4,6 +4,7 @@ use bench_app::event::Facts;
 
 use crate::{
     case::{Implementation, Mpi},
+    decision::Pairs,
     plan::Ended,
     record::{Outcome, Purpose},
 };
@@ -21,8 +22,12 @@ pub(super) fn measured(report: &Report) -> String {
     let mut ranks: Vec<String> = once().map(|case| case.ranks.to_string()).collect();
     ranks.dedup();
     let blocks = blocks(report);
+    let duets = match report.pairs {
+        Pairs::Blocks => "",
+        Pairs::Duet => ", of duets",
+    };
     let (count, libraries, ranks) = (once().count(), versions.join(", "), ranks.join(" or "));
-    format!("{count} cases of {libraries} with {ranks} ranks in {blocks}, begun {}", report.started)
+    format!("{count} cases of {libraries} with {ranks} ranks in {blocks}{duets}, begun {}", report.started)
 }
 
 /// How many blocks, and why no more.

@@ -120,10 +120,12 @@ impl Prover<'_> {
         let cell = Cell { kernel: Kernel::Latency, bytes: Bytes(8), k: NonZeroU32::MIN };
         let (rounds, order, buffers) = (NonZeroU32::MIN, Order::Ascending, BufferKind::Hot);
         let workload = Workload { cells: vec![cell], rounds, visit_ms: 1, order, seed: 1, buffers };
-        let commands = match compose::compose(case, &workload, &Ground { runtime: self.runtime, nodes, instance: "" }) {
-            Ok(commands) => commands,
-            Err(reason) => return Ok(Outcome::Unsupported { reason }),
-        };
+        let commands =
+            match compose::compose(case, &workload, &Ground { runtime: self.runtime, nodes, instance: "", gate: None })
+            {
+                Ok(commands) => commands,
+                Err(reason) => return Ok(Outcome::Unsupported { reason }),
+            };
         let elsewhere = Elsewhere { nodes, hosts: &commands.elsewhere, env: self.env };
         let mut watch = Watch::new(AttemptId(0), case.ranks, &workload.cells, workload.rounds);
         let mut attempt = self.room.attempt("pmi")?;

@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, fs, time::Duration};
 use crate::{command::CommandSpec, compose::apptainer::Runtime, id::SiteId, tool::Tools};
 
 /// Files that hold one fact each.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("kernel", "/proc/sys/kernel/osrelease"),
     ("clock_source", "/sys/devices/system/clocksource/clocksource0/current_clocksource"),
     ("governor", "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
     ("transparent_hugepage", "/sys/kernel/mm/transparent_hugepage/enabled"),
     ("smt", "/sys/devices/system/cpu/smt/control"),
     ("ptrace_scope", "/proc/sys/kernel/yama/ptrace_scope"),
+    ("l2", "/sys/devices/system/cpu/cpu0/cache/index2/size"),
     ("load", "/proc/loadavg"),
 ];
 

@@ -12,7 +12,7 @@ use harness::{
     app::Compilation,
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
-    decision::Decision,
+    decision::{Decision, Pairs},
     id::{AttemptId, Sha256},
     medians::Medians,
     plan,
@@ -108,6 +108,7 @@ pub(crate) fn design(blocks: u32, seed: u64, cases: Vec<Case>, probes: Vec<Case>
         seed,
         blocks,
         app: Compilation::Shared,
+        pairs: Pairs::Blocks,
         against: Against::Baseline,
         cases,
         probes,
@@ -146,7 +147,7 @@ fn mpi(version: &str) -> Mpi {
 }
 
 fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (Record, Vec<Sample>) {
-    let plan::Launch { case, purpose, block, slot } = step.launch.clone();
+    let plan::Launch { case, purpose, block, slot, partner: _ } = step.launch.clone();
     let mode = case.stack.mode();
     let (outcome, measured) = outcome(case, &step.cells);
     let state = 1.0 + 0.03 * normal(rng);
@@ -162,6 +163,7 @@ fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (R
         purpose,
         block,
         slot,
+        partner: None,
         command: command(case, &plan::workload(&step.launch, step.cells.clone(), 7)),
         cells: step.cells.clone(),
         started: format!("2026-11-24T02:{:02}:{:02}.000Z", 30 + attempt.0 / 60, attempt.0 % 60),
