@@ -13,7 +13,7 @@ const BURST: f64 = 65_000.0;
 const PAYLOAD: f64 = 1448.0 / 1514.0;
 
 /// bench-app's arguments: round trips of `BYTES`, one a batch.
-pub(crate) const ARGS: [&str; 6] = ["--size", "latency@4Mi:1", "--rounds", "1", "--visit-ms", "300"];
+pub(crate) const ARGS: [&str; 6] = ["--size", "latency@4Mi:1", "--rounds", "1", "--visit-ms", "700"];
 
 /// The time that one message of `BYTES` takes on the wire, s.
 pub(crate) fn limit() -> f64 {
@@ -34,19 +34,19 @@ pub(crate) fn assert_measured(what: &str, said: &str) {
     let facts = events.iter().find_map(|event| if let Event::Facts(facts) = event { Some(facts) } else { None });
     assert_eq!(facts.map(|facts| facts.nodes), Some(2), "{what}: {said}");
     assert!(matches!(events.last(), Some(Event::Done(_))), "{what}: {said}");
-    let mut one_way: Vec<f64> = events
+    let measured = events
         .iter()
         .filter_map(|event| if let Event::Measurement(measured) = event { Some(measured) } else { None })
-        .filter(|measured| (measured.kernel, measured.bytes.0) == (Kernel::Latency, BYTES))
-        .flat_map(|measured| measured.ns.iter().map(move |ns| *ns as f64 / 2.0 / f64::from(measured.k) / 1e9))
-        .collect();
-    one_way.sort_by(f64::total_cmp);
-    assert_near(what, one_way[one_way.len() / 2]);
+        .filter(|measured| (measured.kernel, measured.bytes.0) == (Kernel::Latency, BYTES));
+    let one_way = measured.flat_map(|m| m.ns.iter().map(move |ns| *ns as f64 / 2.0 / f64::from(m.k) / 1e9));
+    assert_near(what, &one_way.collect::<Vec<_>>());
 }
 
-/// A median of one-way times, s, is the wire's to 3 %.
-pub(crate) fn assert_near(what: &str, median: f64) {
-    let off = median / limit() - 1.0;
-    eprintln!("{what}: {:.2} ms, {:+.1} % of the wire's limit", median * 1e3, off * 100.0);
-    assert!(off.abs() < 0.03, "{what}: {median} s, where the wire takes {} s", limit());
+/// What disturbs a machine only adds to a time that the wire bounds from below: the shortest of some one-way times, s, is the
+/// wire's to 3 %.
+fn assert_near(what: &str, one_way: &[f64]) {
+    let shortest = one_way.iter().copied().fold(f64::INFINITY, f64::min);
+    let off = shortest / limit() - 1.0;
+    eprintln!("{what}: {:.2} ms, {:+.1} % of the wire's limit", shortest * 1e3, off * 100.0);
+    assert!(off.abs() < 0.03, "{what}: {shortest} s of {one_way:?}, where the wire takes {} s", limit());
 }
