@@ -11,6 +11,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use bench_app::{Bytes, Kernel};
 use harness::{
     case::Mode,
+    decision::Pairs,
     record::{Outcome, Phase},
     report::{CellStatus, Report, Verdict, html},
 };
@@ -140,6 +141,17 @@ fn the_rules_say_what_a_run_keeps_and_what_it_breaks() {
     let short = synthetic::quick(3, 1);
     breaks(&short, 5, "too few launches");
     breaks(&short, 7, "3 blocks cannot show");
+}
+
+#[test]
+fn the_method_is_that_of_the_run() {
+    let mut report = synthetic::quick(6, 1).report();
+    let [duet, block] = ["the two launches of a duet", "launches of the same block"];
+    let page = check(&report);
+    assert!(page.contains(block) && !page.contains(duet) && page.contains("launched twice a block"));
+    report.pairs = Pairs::Duet;
+    let page = check(&report);
+    assert!(page.contains(duet) && !page.contains(block) && page.contains("a partner in every duet"));
 }
 
 #[test]

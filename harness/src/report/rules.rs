@@ -3,7 +3,7 @@
 
 use bench_app::Bytes;
 
-use crate::stats::Method;
+use crate::{decision::Pairs, stats::Method};
 
 use super::{CaseReport, CellStatus, Report, Role, units, words::percent};
 
@@ -54,13 +54,12 @@ fn base(report: &Report) -> (bool, String) {
     match report.baseline() {
         Some(baseline) if baseline.figures().next().is_some() => {
             let figures = baseline.figures().count();
-            (
-                true,
-                format!(
-                    "{}, launched twice a block; its {figures} absolute times stand beside every ratio.",
-                    baseline.label
-                ),
-            )
+            let launched = match report.pairs {
+                Pairs::Blocks => "launched twice a block",
+                Pairs::Duet => "a partner in every duet",
+            };
+            let label = &baseline.label;
+            (true, format!("{label}, {launched}; its {figures} absolute times stand beside every ratio."))
         }
         Some(baseline) => (false, format!("{} has no figures.", baseline.label)),
         None => (false, "The design has no cases.".to_owned()),

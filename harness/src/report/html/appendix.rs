@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{Page, Section, command, scrolling};
 use crate::{
+    decision::Pairs,
     report::{CaseReport, Failure, Report, Role, rules, words},
     stats::Method,
 };
@@ -68,6 +69,10 @@ pub(super) fn probes(report: &Report) -> Option<Section> {
 /// Where the figures come from, in six sentences.
 pub(super) fn method(report: &Report) -> Section {
     let percent = report.level * 100.0;
+    let compared = match report.pairs {
+        Pairs::Blocks => "launches of the same block",
+        Pairs::Duet => "the two launches of a duet",
+    };
     let body = html! {
         ol.method {
             li {
@@ -75,11 +80,20 @@ pub(super) fn method(report: &Report) -> Section {
                 "figure is the median of its launches, and nothing is removed as an outlier."
             }
             li {
-                "A block launches every case once and the baseline twice, in an order shuffled from seed " (report.seed)
-                ", so that drifts of the machine meet all cases alike and the two baselines show what differs by chance."
+                @match report.pairs {
+                    Pairs::Blocks => {
+                        "A block launches every case once and the baseline twice, in an order shuffled from seed " (report.seed)
+                        ", so that drifts of the machine meet all cases alike and the two baselines show what differs by chance."
+                    }
+                    Pairs::Duet => {
+                        "A block makes a duet of the baseline with every other case, and one of the baseline with itself, in an "
+                        "order shuffled from seed " (report.seed) ": both launches of a duet are alive at once and take turns on "
+                        "the same cores, so that what the machine does in these seconds meets both."
+                    }
+                }
             }
             li {
-                "A ratio compares launches of the same block (" (Method::SignedRank.words()) "), exact at " (percent) " % without "
+                "A ratio compares " (compared) " (" (Method::SignedRank.words()) "), exact at " (percent) " % without "
                 "assuming a distribution; an absolute figure stands alone (" (Method::Bootstrap.words()) ") and decides nothing; "
                 "both need " (report.launches_needed) " launches."
             }
