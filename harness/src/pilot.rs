@@ -15,7 +15,7 @@ use crate::{
     medians::Medians,
     plan,
     record::{Design, Outcome, Purpose, Record, Sample},
-    stats::{self, Method},
+    stats,
 };
 
 pub use rewrite::{NotRewritten, rewrite};
@@ -173,11 +173,8 @@ fn widest(design: &Design, completed: &[&Record], medians: &Medians) -> Option<(
     for case in others {
         let launches = of_case(&case.id());
         for cell in case.workload.cells.iter().filter(|cell| design.decision.is_primary(cell.kernel)) {
-            let pairs = launches.iter().filter_map(|record| {
-                let other = plan::pair_of(record, &reference)?;
-                Some((medians.get(record.attempt, *cell)?, medians.get(other.attempt, *cell)?))
-            });
-            let Some(variance) = scatter::variance(&stats::log_ratios(&pairs.collect::<Vec<_>>())) else { continue };
+            let pairs = plan::paired_medians(&launches, &reference, *cell, medians);
+            let Some(variance) = scatter::variance(&stats::log_ratios(&pairs)) else { continue };
             let sd = variance.sqrt();
             if widest.as_ref().is_none_or(|(_, known)| sd > *known) {
                 widest = Some((format!("{}, {} {}", case.label(), cell.kernel, cell.bytes), sd));
@@ -189,9 +186,7 @@ fn widest(design: &Design, completed: &[&Record], medians: &Medians) -> Option<(
 
 /// Blocks for the precision that the design asks for, and at least those that can show a difference in its family.
 fn blocks(design: &Design, sd: Option<f64>) -> u32 {
-    let others = design.cases.iter().skip(1);
-    let family: usize = others.map(|case| case.workload.cells.len()).sum();
-    let fewest = Method::SignedRank.fewest(stats::ALPHA / family.max(1) as f64) as u32;
+    let fewest = plan::fewest_blocks(design) as u32;
     let decision = &design.decision;
     let Some((precision, sd)) = decision.precision.zip(sd) else { return fewest };
     let wanted = EFFICIENCY * (Z * sd / precision.ln_1p()).powi(2);

@@ -4,7 +4,7 @@
 mod estimate;
 mod stop;
 
-pub use estimate::{Estimate, estimate, in_vain};
+pub use estimate::{Estimate, estimate, fewest_blocks, in_vain};
 pub use stop::{Ended, after};
 
 use bench_app::{Cell, Workload, workload::Order};
@@ -262,6 +262,17 @@ pub fn pair_of<'r>(record: &Record, others: &[&'r Record]) -> Option<&'r Record>
         None => other.block == record.block,
     };
     others.iter().rfind(is_pair).copied()
+}
+
+/// The pairs that the launches of a case make with those of another, as medians of `cell`; without those that did not
+/// measure it.
+#[must_use]
+pub fn paired_medians(launches: &[&Record], others: &[&Record], cell: Cell, medians: &Medians) -> Vec<(f64, f64)> {
+    let pair = |record: &&Record| {
+        let other = pair_of(record, others)?;
+        Some((medians.get(record.attempt, cell)?, medians.get(other.attempt, cell)?))
+    };
+    launches.iter().filter_map(pair).collect()
 }
 
 /// What is still to be done of one planned launch.

@@ -175,9 +175,7 @@ fn candidate<'r>(report: &'r Report, design: &'r Design, case: &'r CaseReport) -
         return Err(format!("not comparable with {}: {} differs", native.label, field.words()));
     }
     let blocks = mean_logs(case);
-    let theirs = mean_logs(native);
-    let pair = |(block, log): &(u32, f64)| Some(log - theirs.iter().find(|(other, _)| other == block)?.1);
-    let cost: Vec<f64> = blocks.iter().filter_map(pair).collect();
+    let cost = over(&blocks, &mean_logs(native));
     let same =
         |cell: &crate::report::CellReport| native.cell(cell.kernel, cell.bytes).is_some_and(|c| c.figure().is_some());
     if cost.is_empty() || !case.cells.iter().all(same) {
@@ -207,9 +205,15 @@ fn mean_logs(case: &CaseReport) -> Vec<(u32, f64)> {
     first.launches.iter().filter_map(|launch| of_block(launch.block)).collect()
 }
 
+/// The logarithm of one case's cost over another's, in every block that both have.
+fn over(blocks: &[(u32, f64)], others: &[(u32, f64)]) -> Vec<f64> {
+    let pair = |(block, log): &(u32, f64)| Some(log - others.iter().find(|(other, _)| other == block)?.1);
+    blocks.iter().filter_map(pair).collect()
+}
+
 /// The choice, what is not shown to be worse, and what is.
 fn chosen(report: &Report, candidates: &[Candidate<'_>]) -> (Option<Choice>, Vec<Other>, Vec<Other>) {
-    let over = |best: &Candidate<'_>| -> Vec<(usize, Ratio)> {
+    let beside = |best: &Candidate<'_>| -> Vec<(usize, Ratio)> {
         let others = candidates.iter().enumerate().filter(|(_, other)| !std::ptr::eq(*other, best));
         let contrasts: Vec<(usize, Contrast)> =
             others.filter_map(|(at, other)| Some((at, contrast(other, best)?))).collect();
@@ -224,13 +228,14 @@ fn chosen(report: &Report, candidates: &[Candidate<'_>]) -> (Option<Choice>, Vec
         return (None, Vec::new(), Vec::new());
     };
     // Of those that are the same for sure, the one that is the least to type and to mind.
-    let same = over(fastest)
+    let same = beside(fastest)
         .into_iter()
         .filter(|(_, ratio)| matches!(ratio.verdict, Verdict::Equivalent | Verdict::BelowMargin));
     let same = same.map(|(at, _)| &candidates[at]).chain([fastest]);
     let best = same.min_by_key(|candidate| trouble(candidate)).unwrap_or(fastest);
     let label = |at: usize| candidates[at].report.label.clone();
-    let mut others: Vec<Other> = over(best).into_iter().map(|(at, ratio)| Other { label: label(at), ratio }).collect();
+    let mut others: Vec<Other> =
+        beside(best).into_iter().map(|(at, ratio)| Other { label: label(at), ratio }).collect();
     others.sort_by(|a, b| a.ratio.estimate.total_cmp(&b.ratio.estimate));
     let (worse, alike) = others.into_iter().partition(|other| other.ratio.verdict == Verdict::Slower);
     (choice(report, best), alike, worse)
@@ -238,8 +243,7 @@ fn chosen(report: &Report, candidates: &[Candidate<'_>]) -> (Option<Choice>, Vec
 
 /// One candidate over another, block by block.
 fn contrast(candidate: &Candidate<'_>, best: &Candidate<'_>) -> Option<Contrast> {
-    let pair = |(block, log): &(u32, f64)| Some(log - best.blocks.iter().find(|(other, _)| other == block)?.1);
-    let logs: Vec<f64> = candidate.blocks.iter().filter_map(pair).collect();
+    let logs = over(&candidate.blocks, &best.blocks);
     let same = candidate.report.cells.len() == best.report.cells.len();
     Some(Contrast {
         evidence: stats::paired(&logs).filter(|_| same)?,

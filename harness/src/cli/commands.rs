@@ -178,6 +178,14 @@ fn missing(design: &Design) -> Vec<(PathBuf, String)> {
     absent.into_iter().collect()
 }
 
+/// Refuses a design of which a file is not there.
+fn all_there(design: &Design) -> anyhow::Result<()> {
+    match missing(design).first() {
+        Some((file, remedy)) => anyhow::bail!("{} is not there; hint: {remedy} it", file.display()),
+        None => Ok(()),
+    }
+}
+
 /// `sifbench run`.
 pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
     let Some(dir) = measure(edge, args)? else { return Ok(ExitCode::from(130)) };
@@ -229,11 +237,7 @@ pub(super) fn carry_out(
         edge.say("cut off a launch that was not completely written when the run was stopped; it is made again");
     }
     place.admit(&run.design)?;
-    let absent = missing(&run.design);
-    if let Some((file, remedy)) = absent.first() {
-        let reason = format!("{} is not there", file.display());
-        anyhow::bail!("{reason}; hint: {remedy} it");
-    }
+    all_there(&run.design)?;
     let runtime = edge.runtime();
     // A run that goes on may do so in another job.
     place.prove_pmi(edge, &run.design)?;
@@ -295,9 +299,7 @@ pub(super) struct Fresh {
 pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Result<(Store, store::Run)> {
     let Fresh { design, mut origins, site, results } = fresh;
     place.admit(&design)?;
-    if let Some((file, remedy)) = missing(&design).first() {
-        anyhow::bail!("{} is not there; hint: {remedy} it", file.display());
-    }
+    all_there(&design)?;
     let named = site.map(|site| (site, "flag"));
     let (site, site_origin) = match (named, edge.var("SIFBENCH_SITE")) {
         (Some(named), _) => named,

@@ -54,11 +54,21 @@ fn seconds(launch: &super::Launch<'_>) -> f64 {
     start + VISITS * visits * f64::from(workload.visit_ms) * 1e-3
 }
 
+/// Comparisons that a design decides together.
+fn family(design: &Design) -> usize {
+    design.cases.iter().skip(1).map(|case| case.workload.cells.len()).sum()
+}
+
+/// The fewest blocks that can show a difference in the family of a design.
+#[must_use]
+pub fn fewest_blocks(design: &Design) -> usize {
+    Method::SignedRank.fewest(stats::ALPHA / family(design).max(1) as f64)
+}
+
 /// Blocks with which this design could show no difference at all, in words.
 #[must_use]
 pub fn in_vain(design: &Design) -> Option<String> {
-    let family: usize = design.cases.iter().skip(1).map(|case| case.workload.cells.len()).sum();
-    let (blocks, fewest) = (design.blocks, Method::SignedRank.fewest(stats::ALPHA / family.max(1) as f64));
+    let (family, blocks, fewest) = (family(design), design.blocks, fewest_blocks(design));
     let words = || format!("{blocks} blocks can show no difference among {family} comparisons: that takes {fewest}");
     ((blocks as usize) < fewest && family > 0).then(words)
 }

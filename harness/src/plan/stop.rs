@@ -12,7 +12,7 @@ use crate::{
     stats,
 };
 
-use super::{pair_of, remaining};
+use super::{paired_medians, remaining};
 
 /// Why no more blocks are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,14 +52,9 @@ fn widest(design: &Design, records: &[Record], medians: &Medians) -> Option<f64>
         let Some(other) = reference(design, case) else { continue };
         let (reference, measured) = (completed(other, records), remaining(other, records));
         let launches = completed(case, records);
-        let pairs: Vec<(&Record, &Record)> =
-            launches.iter().filter_map(|record| Some((*record, pair_of(record, &reference)?))).collect();
         let primary = |cell: &&bench_app::Cell| design.decision.is_primary(cell.kernel) && measured.contains(cell);
         for cell in remaining(case, records).iter().filter(primary) {
-            let pair = |(record, other): &(&Record, &Record)| {
-                Some((medians.get(record.attempt, *cell)?, medians.get(other.attempt, *cell)?))
-            };
-            let pairs: Vec<(f64, f64)> = pairs.iter().filter_map(pair).collect();
+            let pairs = paired_medians(&launches, &reference, *cell, medians);
             let interval = stats::paired(&stats::log_ratios(&pairs))?.interval(1.0 - stats::ALPHA)?;
             let half = (interval.hi - interval.lo) / 2.0;
             widest = Some(widest.map_or(half, |widest: f64| widest.max(half)));
