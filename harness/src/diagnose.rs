@@ -215,17 +215,25 @@ fn find(rule: &Rule, known: &Known<'_>) -> Option<Finding> {
     })
 }
 
+/// What helps where the cause was told and lost on the way.
+const AGAIN: &str = "run the case again: the text is lost in some launches and comes through in others";
+
 fn unknown(known: &Known<'_>) -> Finding {
     let first: Vec<String> = said::meaningful(known.lines()).take(3).map(str::to_owned).collect();
     let evidence = if first.is_empty() { vec!["it said nothing".to_owned()] } else { first };
+    let (cause, remedies) = if said::lost(known.lines()) {
+        ("mpirun lost the text in which the ranks told why; what is left is below.", Remedy::Do(AGAIN).advice(known))
+    } else {
+        ("No rule knows this failure; what it said first is below.", None)
+    };
     Finding {
         rule: "unknown".into(),
         about: About::Failure,
         short: "cause unknown".into(),
-        cause: "No rule knows this failure; what it said first is below.".into(),
+        cause: cause.into(),
         confidence: Confidence::Unknown,
         evidence,
-        remedies: Vec::new(),
+        remedies: remedies.into_iter().collect(),
         reference: String::new(),
     }
 }
