@@ -216,7 +216,9 @@ impl Sign {
                 seen(took >= *ms, &format!("MPI_Init took {took} ms"))
             }
             Sign::EndsLateFrom(ms) => {
-                let measured = (known.measured_ns > 0).then_some(known.measured_ns)?;
+                // What did not complete ended when it was made to.
+                let whole = record.outcome == Outcome::Completed && known.measured_ns > 0;
+                let measured = whole.then_some(known.measured_ns)?;
                 let rest = record.wall_ns.checked_sub(record.hello_ns?)?.checked_sub(measured)? / 1_000_000;
                 let words =
                     format!("{rest} ms from MPI_Init to the end, of which {} ms measured", measured / 1_000_000);

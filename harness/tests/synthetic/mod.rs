@@ -13,12 +13,16 @@ use harness::{
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
     decision::{Decision, Pairs},
+    explain::explain,
     id::{AttemptId, Sha256},
     medians::Medians,
     plan,
+    recommend::recommend,
     record::{
         Design, FileFact, Limits, Manifest, Observed, Outcome, Phase, Purpose, Record, SCHEMA, Sample, SampleRange,
     },
+    report::html::{self, Beside},
+    store,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -33,6 +37,23 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// The page, with all that can be known beside the report; nothing was said but what the records keep.
+    pub(crate) fn page(&self) -> String {
+        let report = self.report();
+        let recommendation = recommend(&report, &self.design);
+        let run = store::Run {
+            dir: PathBuf::new(),
+            manifest: self.manifest.clone(),
+            design: self.design.clone(),
+            records: self.records.clone(),
+            samples: self.samples.clone(),
+            closed: true,
+            tail: store::Tail { attempts: 0, samples: 0 },
+        };
+        let explanation = explain(&run, &report, &|_| Vec::new(), None).unwrap();
+        html::render(&report, Beside { recommendation: Some(&recommendation), explanation: Some(&explanation) })
+    }
+
     pub(crate) fn report(&self) -> harness::report::Report {
         harness::report::model(&self.manifest, &self.design, &self.records, &self.samples)
     }

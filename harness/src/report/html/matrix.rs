@@ -74,6 +74,7 @@ fn cell(page: &Page<'_>, crossing: Option<&Crossing>) -> Markup {
                 strong { (first) }
                 @if !below.is_empty() { span { (below) } }
             }
+            @if let Some(why) = page.why(&case.id) { (why) }
         }
     }
 }

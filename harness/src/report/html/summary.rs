@@ -47,13 +47,13 @@ pub(super) fn answers(page: &Page<'_>) -> Section {
             @for case in report.cases.iter().filter(|case| !report.is_crossed(case)) {
                 div {
                     dt { (page.name(case)) span.what { (what(case)) } }
-                    dd { (case.answer) "." }
+                    dd { (case.answer) "." @if let Some(why) = page.why(&case.id) { " " (why) "." } }
                 }
             }
             @for probe in &report.probes {
                 div {
                     dt { span.name { (probe.label) } span.what { "tried for its outcome alone" } }
-                    dd { (probe.answer) "." }
+                    dd { (probe.answer) "." @if let Some(why) = page.why(&probe.id) { " " (why) "." } }
                 }
             }
         }
