@@ -121,10 +121,10 @@ fn style_sheet() -> String {
 }
 
 impl Page<'_> {
-    /// A link to where a case is explained, for those that are.
-    fn why(&self, case: &CaseId) -> Option<Markup> {
+    /// A link of these words to where a case is explained, for those that are.
+    fn why(&self, case: &CaseId, words: &str) -> Option<Markup> {
         let explained = self.beside.explanation?.cases.iter().any(|explained| explained.id == *case);
-        explained.then(|| html! { a href={ "#" (advice::anchor(case)) } { "Why, and what helps" } })
+        explained.then(|| html! { a href={ "#" (advice::anchor(case)) } { (words) } })
     }
 
     /// A case's name with its marker.
