@@ -110,13 +110,17 @@ fn every_mode(version: &str) -> Vec<Stack> {
 pub(crate) fn run(design: Design) -> Run {
     let (mut records, mut samples, mut medians) = (Vec::new(), Vec::new(), Medians::default());
     while let Some(step) = plan::next(&design, &records, &medians) {
-        let attempt = AttemptId(records.len() as u32 + 1);
-        let mut rng = ChaCha8Rng::seed_from_u64(design.seed);
-        rng.set_stream(u64::from(attempt.0));
-        let (record, rows) = launch(&step, attempt, &mut rng);
-        records.push(record);
-        medians.add(&rows);
-        samples.extend(rows);
+        let first = records.len() as u32 + 1;
+        for (planned, at) in step.launches().zip(0..) {
+            let attempt = AttemptId(first + at);
+            let mut rng = ChaCha8Rng::seed_from_u64(design.seed);
+            rng.set_stream(u64::from(attempt.0));
+            let partner = step.partner.as_ref().map(|_| AttemptId(first + 1 - at));
+            let (record, rows) = launch(planned, &step.cells, (attempt, partner), &mut rng);
+            records.push(record);
+            medians.add(&rows);
+            samples.extend(rows);
+        }
     }
     Run { manifest: manifest(&design), design, records, samples }
 }
@@ -167,10 +171,16 @@ fn mpi(version: &str) -> Mpi {
     Mpi { implementation: Implementation::OpenMpi, version: version.parse().unwrap() }
 }
 
-fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (Record, Vec<Sample>) {
-    let plan::Launch { case, purpose, block, slot, partner: _ } = step.launch.clone();
+/// A launch of some cells, as an attempt with or without a partner.
+pub(crate) fn launch(
+    planned: &plan::Launch<'_>,
+    cells: &[Cell],
+    (attempt, partner): (AttemptId, Option<AttemptId>),
+    rng: &mut ChaCha8Rng,
+) -> (Record, Vec<Sample>) {
+    let plan::Launch { case, purpose, block, slot, partner: _ } = planned.clone();
     let mode = case.stack.mode();
-    let (outcome, measured) = outcome(case, &step.cells);
+    let (outcome, measured) = outcome(case, cells);
     let state = 1.0 + 0.03 * normal(rng);
     let state = state * mismatch(case);
     let samples: Vec<Sample> = measured.iter().flat_map(|cell| rows(attempt, mode, *cell, state, rng)).collect();
@@ -184,9 +194,9 @@ fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (R
         purpose,
         block,
         slot,
-        partner: None,
-        command: command(case, &plan::workload(&step.launch, step.cells.clone(), 7)),
-        cells: step.cells.clone(),
+        partner,
+        command: command(case, &plan::workload(planned, cells.to_vec(), 7)),
+        cells: cells.to_vec(),
         started: format!("2026-11-24T02:{:02}:{:02}.000Z", 30 + attempt.0 / 60, attempt.0 % 60),
         wall_ns: hello_ns + 1_050_000_000 + if hung { 10_000_000_000 } else { 0 },
         hello_ns: Some(hello_ns),
@@ -338,7 +348,7 @@ fn command(case: &Case, workload: &Workload) -> CommandSpec {
     }
 }
 
-fn manifest(design: &Design) -> Manifest {
+pub(crate) fn manifest(design: &Design) -> Manifest {
     let text = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let file =
         |name: &str, path: &str| FileFact { name: name.into(), path: path.into(), sha256: Sha256::of(name.as_bytes()) };
