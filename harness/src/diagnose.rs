@@ -182,6 +182,7 @@ pub fn diagnose(known: &Known<'_>) -> Vec<Finding> {
         return findings;
     }
     findings.sort_by_key(|finding| finding.about == About::Speed);
+    findings.splice(0..0, lost(known.record));
     if findings.first().is_none_or(|finding| finding.about == About::Speed) {
         findings.insert(0, unknown(known));
     }
@@ -212,6 +213,21 @@ fn find(rule: &Rule, known: &Known<'_>) -> Option<Finding> {
         evidence: evidence.into_iter().filter(|words| !words.is_empty()).collect(),
         remedies: rule.remedies.iter().filter_map(|remedy| remedy.advice(known)).collect(),
         reference: rule.reference.into(),
+    })
+}
+
+/// What was seen to be gone when it ended: no rule, for it says of itself what it is.
+fn lost(record: &Record) -> Option<Finding> {
+    let evidence: Vec<String> = record.lost.iter().map(ToString::to_string).collect();
+    (!evidence.is_empty()).then(|| Finding {
+        rule: "lost".into(),
+        about: About::Failure,
+        short: evidence.join(", "),
+        cause: "Something of the launch was gone, or did not answer, when it ended.".into(),
+        confidence: Confidence::Proven,
+        evidence,
+        remedies: Vec::new(),
+        reference: String::new(),
     })
 }
 

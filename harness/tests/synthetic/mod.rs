@@ -172,6 +172,7 @@ fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (R
         hello: Some(hello(case, split, init_ns)),
         facts: Some(facts(mode)),
         observed: observed(case, state),
+        lost: Vec::new(),
         said: if hung { vec![CMA.into()] } else { Vec::new() },
         swept: if hung { vec!["2 processes of ours".into()] } else { Vec::new() },
         samples: SampleRange { offset: 0, bytes: 0, sha256: Sha256::of(b"") },
