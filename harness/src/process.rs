@@ -16,6 +16,7 @@ mod guest;
 mod hidden;
 mod hold;
 mod lines;
+mod look;
 mod ours;
 mod owner;
 mod procfs;
@@ -45,9 +46,10 @@ pub use self::{
     capture::Captured,
     duet::{Part, duet},
     env::Env,
-    guest::{PREPARE, SWEEP, SweptNode},
+    guest::{GUARD, GUARDED, SWEEP, SweptNode},
     hidden::hidden_word,
     lines::Excerpt,
+    look::{LOOK, Seen, SeenNode, here as look_here},
     owner::{Owner, Standing},
     supervise::{Deadlines, Ended, Exit, Launch, Pulse, Reason},
     tap::Stream,

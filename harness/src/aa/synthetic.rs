@@ -262,6 +262,7 @@ fn record(attempt: AttemptId, launch: &plan::Launch<'_>, seconds: f64) -> Record
         facts: None,
         observed: Observed::default(),
         said: Vec::new(),
+        lost: Vec::new(),
         swept: Vec::new(),
         samples: SampleRange::empty(),
     }

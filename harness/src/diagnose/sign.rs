@@ -9,7 +9,7 @@ use super::{Known, said};
 use crate::{
     compose::MPI_IN_IMAGE,
     id::MpiVersion,
-    record::{Outcome, Phase},
+    record::{Outcome, Phase, lost::Part},
 };
 
 /// Longest line shown as evidence.
@@ -109,7 +109,10 @@ impl Sign {
                 Outcome::Exited { code, .. } => {
                     seen(code == 128 + signal, &format!("exit code {code}: 128 + {signal}"))
                 }
-                Outcome::Signaled { signal: by, .. } => seen(by == *signal, &format!("ended by signal {by}")),
+                Outcome::Signaled { signal: by, .. } => {
+                    let launcher = record.lost.iter().any(|lost| lost.what == Part::Launcher);
+                    seen(by == *signal && !launcher, &format!("ended by signal {by}"))
+                }
                 _ => None,
             },
             Sign::HangFrom(least) => match record.outcome {

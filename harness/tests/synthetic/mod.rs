@@ -203,6 +203,7 @@ pub(crate) fn launch(
         hello: Some(hello(case, split, init_ns)),
         facts: Some(facts(mode)),
         observed: observed(case, state),
+        lost: Vec::new(),
         said: if hung { vec![CMA.into()] } else { Vec::new() },
         swept: if hung { vec!["2 processes of ours".into()] } else { Vec::new() },
         samples: SampleRange { offset: 0, bytes: 0, sha256: Sha256::of(b"") },
