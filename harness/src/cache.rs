@@ -11,10 +11,11 @@ use std::{
 
 use crate::id::Sha256;
 
-/// The cache of one user.
+/// The cache of one user, before which lies what a kit has brought along.
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: PathBuf,
+    kit: Option<PathBuf>,
 }
 
 /// What an entry is.
@@ -29,7 +30,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn directory(self) -> &'static str {
+    /// Every kind.
+    pub const ALL: [Kind; 3] = [Kind::Mpi, Kind::Images, Kind::Build];
+
+    /// Its directory in a cache and in a kit.
+    #[must_use]
+    pub const fn directory(self) -> &'static str {
         match self {
             Kind::Mpi => "mpi",
             Kind::Images => "images",
@@ -82,13 +88,34 @@ impl Cache {
     /// The cache below `root`.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, kit: None }
+    }
+
+    /// The same behind a kit: what lies there is taken from there, what does not is made in the cache.
+    #[must_use]
+    pub fn behind(self, kit: &Path) -> Self {
+        Self { kit: Some(kit.to_owned()), ..self }
     }
 
     /// Where an entry lies, whether it exists or not.
     #[must_use]
     pub fn path(&self, kind: Kind, name: &str) -> PathBuf {
-        self.root.join(kind.directory()).join(name)
+        let of = |root: &PathBuf| root.join(kind.directory()).join(name);
+        let brought = self.kit.as_ref().map(of).filter(|path| path.exists());
+        brought.unwrap_or_else(|| of(&self.root))
+    }
+
+    /// Where entries of a kind are made.
+    #[must_use]
+    pub fn directory(&self, kind: Kind) -> PathBuf {
+        self.root.join(kind.directory())
+    }
+
+    /// What [`Cache::path`] has in front of an entry's kind and name: `images/NAME.sif` of a path to it.
+    #[must_use]
+    pub fn name_of<'p>(&self, path: &'p Path) -> Option<&'p Path> {
+        let roots = self.kit.iter().chain([&self.root]);
+        roots.filter_map(|root| path.strip_prefix(root).ok()).next()
     }
 
     /// Where `scripts/setup/apptainer` puts Apptainer on machines that have none.
@@ -133,15 +160,17 @@ impl Cache {
     /// Names of the entries of a kind, sorted.
     #[must_use]
     pub fn names(&self, kind: Kind) -> Vec<String> {
-        let entries = fs::read_dir(self.root.join(kind.directory())).into_iter().flatten().flatten();
+        let roots = self.kit.iter().chain([&self.root]);
+        let entries = roots.flat_map(|root| fs::read_dir(root.join(kind.directory())).into_iter().flatten().flatten());
         let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.retain(|name| !name.starts_with('.'));
         names.sort();
+        names.dedup();
         names
     }
 
     fn lock(&self, kind: Kind, name: &str) -> Result<File, CacheError> {
-        let directory = self.root.join(kind.directory());
+        let directory = self.directory(kind);
         let failed = |what, path: &Path| {
             let path = path.to_owned();
             move |source| CacheError { what, path, source }
@@ -215,6 +244,24 @@ mod tests {
             makers.into_iter().map(|maker| usize::from(maker.join().unwrap())).sum()
         });
         assert_eq!(fresh, 1);
+    }
+
+    #[test]
+    fn what_a_kit_has_brought_is_not_made_again_and_all_else_is_made_in_the_cache() {
+        let root = tempfile::tempdir().unwrap();
+        let (kit, own) = (root.path().join("kit"), root.path().join("own"));
+        fs::create_dir_all(kit.join("images")).unwrap();
+        fs::write(kit.join("images/a-1"), "brought").unwrap();
+        let cache = Cache::new(own.clone()).behind(&kit);
+        let brought = cache.entry(Kind::Images, "a-1", |_| -> Result<(), Failed> { panic!("made again") }).unwrap();
+        assert_eq!((brought.fresh, brought.path), (false, kit.join("images/a-1")));
+        let made = cache.entry(Kind::Images, "b-1", write("made")).unwrap();
+        assert_eq!(made.path, own.join("images/b-1"));
+        assert_eq!(cache.names(Kind::Images), ["a-1", "b-1"]);
+        for path in [kit.join("images/x"), own.join("images/x")] {
+            assert_eq!(cache.name_of(&path), Some(Path::new("images/x")));
+        }
+        assert_eq!(cache.name_of(Path::new("/opt/openmpi")), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod edge;
 mod explain;
 mod grid;
 mod init;
+mod kit;
 mod manual;
 mod nodes;
 mod pilot;
@@ -50,7 +51,8 @@ use crate::{
         sifbench report                     tables, and an HTML page of the newest run\n  \
         sifbench recommend                  what to type here, and what it costs\n  \
         sifbench explain                    why cases failed or are slow, and what helps\n  \
-        sifbench compare results/a results/b     what changed from one run to another\n\n\
+        sifbench compare results/a results/b     what changed from one run to another\n  \
+        scripts/kit                         all of it in one archive, for a site without network\n\n\
         Exit codes: 0 done, 1 failed or lacking, 2 wrong usage or campaign, 3 refused here, 130 interrupted"
 )]
 pub struct Cli {
@@ -91,6 +93,11 @@ enum Command {
     Image {
         #[command(subcommand)]
         command: ImageCommand,
+    },
+    /// Everything a campaign runs, in one archive for a site without Rust and network
+    Kit {
+        #[command(subcommand)]
+        command: kit::KitCommand,
     },
     /// Print completions for a shell
     Completions(manual::CompletionsArgs),
@@ -327,6 +334,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),
         Command::Image { command: ImageCommand::Check(args) } => check::check(&edge, args),
         Command::Image { command: ImageCommand::List { json } } => commands::image_list(&edge, *json),
+        Command::Kit { command: kit::KitCommand::Build(args) } => kit::build(&edge, args),
+        Command::Kit { command: kit::KitCommand::Check { dir, json } } => kit::check(&edge, dir.as_deref(), *json),
         Command::Completions(args) => manual::completions(&edge, args, Cli::command()),
         Command::Man(args) => manual::man(&edge, args, Cli::command()),
     };

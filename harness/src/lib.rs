@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod explain;
 pub mod id;
 pub mod image;
+pub mod kit;
 pub mod medians;
 pub mod mpi;
 pub mod pilot;

@@ -28,6 +28,8 @@ fn help_teaches_and_goes_to_standard_output() {
         "compare --help",
         "aa --help",
         "image build --help",
+        "kit build --help",
+        "kit check --help",
     ] {
         let words: Vec<&str> = words.split(' ').collect();
         sifbench(&home()).args(words).assert().code(0).stdout(contains("Example"));

@@ -1,7 +1,7 @@
 //! What the words of the command line do.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -14,10 +14,12 @@ use serde::Serialize;
 use crate::{
     app::{self, Compilation, Headers},
     cache::Cache,
+    case::{Case, Stack},
     catalogue::Catalogue,
     cli::{
         BuildArgs, CampaignArgs, PlanArgs, ReportArgs, RunArgs,
         edge::{Edge, Refused},
+        kit,
         nodes::{NodeArgs, Place},
         progress::Progress,
     },
@@ -26,6 +28,7 @@ use crate::{
     explain,
     id::{MpiVersion, Sha256, SiteId},
     image::{self, Bootstrap, Builder},
+    kit::{Kit, MANIFEST, TOOL},
     medians::Medians,
     mpi, plan, recommend,
     record::{Design, FileFact, Manifest, Purpose, SCHEMA},
@@ -170,7 +173,7 @@ fn missing(design: &Design) -> Vec<(PathBuf, String)> {
         if let Some(image) = case.stack.image().filter(|image| !image.path.exists()) {
             absent.insert(image.path.clone(), build(image.mpi.as_ref().map(|mpi| &mpi.version)));
         }
-        if let crate::case::Stack::Native { app, .. } = &case.stack
+        if let Stack::Native { app, .. } = &case.stack
             && !app.exists()
         {
             absent.insert(app.clone(), build(None));
@@ -180,11 +183,14 @@ fn missing(design: &Design) -> Vec<(PathBuf, String)> {
 }
 
 /// Refuses a design of which a file is not there.
-fn all_there(design: &Design) -> anyhow::Result<()> {
-    match missing(design).first() {
-        Some((file, remedy)) => anyhow::bail!("{} is not there; hint: {remedy} it", file.display()),
-        None => Ok(()),
-    }
+fn all_there(edge: &Edge, design: &Design) -> anyhow::Result<()> {
+    let absent = missing(design);
+    let Some((file, remedy)) = absent.first() else { return Ok(()) };
+    let campaign = &design.campaign;
+    let kit = edge.kit()?.map_or(String::new(), |kit| {
+        format!("; hint: kit {} lacks it: `scripts/kit --campaign {campaign}` packs all of it", kit.manifest.id)
+    });
+    anyhow::bail!("{} is not there; hint: {remedy} it{kit}", file.display())
 }
 
 /// `sifbench run`.
@@ -198,9 +204,13 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
 pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
     let mut place = admitted(edge, &args.running.nodes, args.running.here)?;
     let (store, run) = match &args.running.resume {
-        Some(dir) => Store::resume(dir).with_context(|| {
-            format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
-        })?,
+        Some(dir) => {
+            let (store, run) = Store::resume(dir).with_context(|| {
+                format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
+            })?;
+            kit::proved(edge, &used(&run.design))?;
+            (store, run)
+        }
         None => start(edge, args, &mut place)?,
     };
     carry_out(edge, &mut place, store, run)
@@ -238,7 +248,7 @@ pub(super) fn carry_out(
         edge.say("cut off a launch that was not completely written when the run was stopped; it is made again");
     }
     place.admit(&run.design)?;
-    all_there(&run.design)?;
+    all_there(edge, &run.design)?;
     let runtime = edge.runtime();
     // A run that goes on may do so in another job.
     place.prove_pmi(edge, &run.design)?;
@@ -300,7 +310,7 @@ pub(super) struct Fresh {
 pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Result<(Store, store::Run)> {
     let Fresh { design, mut origins, site, results } = fresh;
     place.admit(&design)?;
-    all_there(&design)?;
+    all_there(edge, &design)?;
     let named = site.map(|site| (site, "flag"));
     let (site, site_origin) = match (named, edge.var("SIFBENCH_SITE")) {
         (Some(named), _) => named,
@@ -312,6 +322,8 @@ pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Re
     facts.insert("allocation".into(), place.allocation.to_string());
     place.prove_pmi(edge, &design)?;
     facts.extend(place.pmi.clone().map(|pmi| ("srun_mpi".to_owned(), pmi)));
+    let kit = kit::proved(edge, &used(&design))?;
+    facts.extend(kit.as_ref().map(|kit| ("kit".to_owned(), kit.manifest.id.clone())));
     let manifest = Manifest {
         schema: SCHEMA,
         tool: env!("CARGO_PKG_VERSION").into(),
@@ -319,7 +331,7 @@ pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Re
         started: now_seconds(),
         design: store::design_digest(&design),
         facts,
-        files: files(&design)?,
+        files: files(&design, kit.as_ref())?,
         origins,
     };
     let root = edge.results(results.as_deref());
@@ -328,16 +340,32 @@ pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Re
     Ok((store, store::load(&dir)?))
 }
 
-/// The images and the bench-app that a design runs, with their digests.
-fn files(design: &Design) -> anyhow::Result<Vec<FileFact>> {
+/// Where everything lies that a design runs.
+fn used(design: &Design) -> Vec<PathBuf> {
+    let of_case = |case: &Case| {
+        let app = if let Stack::Native { app, .. } = &case.stack { Some(app.clone()) } else { None };
+        let image = case.stack.image().map(|image| image.path.clone());
+        let host = case.stack.host().map(|host| host.prefix.clone());
+        app.into_iter().chain(image).chain(host)
+    };
+    let used: BTreeSet<PathBuf> = design.cases.iter().chain(&design.probes).flat_map(of_case).collect();
+    used.into_iter().collect()
+}
+
+/// The images and the bench-app that a design runs, with their digests, and the kit they are from.
+fn files(design: &Design, kit: Option<&Kit>) -> anyhow::Result<Vec<FileFact>> {
     let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
+    if let Some(kit) = kit {
+        files.insert(kit.root.join(MANIFEST), format!("kit {}", kit.manifest.id));
+        files.insert(kit.root.join(TOOL), "sifbench".to_owned());
+    }
     for case in design.cases.iter().chain(&design.probes) {
         if let Some(image) = case.stack.image() {
             let version =
                 image.mpi.as_ref().map_or("base".to_owned(), |mpi| format!("{} {}", mpi.implementation, mpi.version));
             files.insert(image.path.clone(), format!("image {version}"));
         }
-        if let crate::case::Stack::Native { app, .. } = &case.stack {
+        if let Stack::Native { app, .. } = &case.stack {
             files.insert(app.clone(), "bench-app".to_owned());
         }
     }

@@ -15,6 +15,7 @@ use crate::{
     catalogue::{BadCatalogue, Catalogue},
     compose::apptainer::Runtime,
     config::ConfigError,
+    kit::{self, Kit, KitError},
     process::{Env, Room},
     report::table,
     site::login,
@@ -36,6 +37,8 @@ pub struct Refused {
 pub struct Edge {
     env: BTreeMap<String, String>,
     room: Room,
+    /// Of the kit that this program lies in.
+    kit: Option<PathBuf>,
 }
 
 impl Edge {
@@ -45,7 +48,8 @@ impl Edge {
     pub fn of_process(room: Room) -> Self {
         let text = |value: std::ffi::OsString| value.into_string().ok();
         let env = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
-        Self { env, room }
+        let kit = std::env::current_exe().ok().and_then(|tool| Kit::beside(&tool));
+        Self { env, room, kit }
     }
 
     /// A variable, unless it is unset or empty.
@@ -74,28 +78,47 @@ impl Edge {
         &self.room
     }
 
-    /// The user's cache.
+    /// The user's cache, behind the kit that this program lies in.
     #[must_use]
     pub fn cache(&self) -> Cache {
         let home = || PathBuf::from(self.var("HOME").unwrap_or("/tmp")).join(".cache");
-        Cache::new(self.var("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("sifbench"))
+        let own = Cache::new(self.var("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("sifbench"));
+        self.kit.iter().fold(own, |cache, kit| cache.behind(kit))
     }
 
-    /// Every known version of Open MPI: the built-in list and the user's own.
+    /// The kit that this program lies in, if it does.
+    ///
+    /// # Errors
+    /// It is not whole.
+    pub fn kit(&self) -> Result<Option<Kit>, KitError> {
+        self.kit.as_deref().map(Kit::open).transpose()
+    }
+
+    /// Every known version of Open MPI: the built-in list, a kit's, and the user's own.
     ///
     /// # Errors
     /// The user's list cannot be read.
     pub fn catalogue(&self) -> anyhow::Result<Catalogue> {
+        let of_kit = self.kit.as_ref().map(|kit| kit.join(kit::VERSIONS)).filter(|path| path.is_file());
+        let of_kit = of_kit.map(|path| read_list(&path).map(|text| (path, text))).transpose()?;
+        let lists = of_kit.into_iter().chain(self.users_versions()?);
+        lists.into_iter().try_fold(Catalogue::built_in(), |known, (path, text)| Ok(known.with(path, &text)?))
+    }
+
+    /// The user's own list of versions, if there is one: where it lies, and its text.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn users_versions(&self) -> anyhow::Result<Option<(PathBuf, String)>> {
         let home = || PathBuf::from(self.var("HOME").unwrap_or("/")).join(".config");
         let usual = || self.var("XDG_CONFIG_HOME").map_or_else(home, PathBuf::from).join("sifbench/versions.toml");
         let named = self.var("SIFBENCH_VERSIONS").map(PathBuf::from);
         let must_exist = named.is_some();
         let path = named.unwrap_or_else(usual);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Catalogue::built_in().with(path, &text)?),
-            Err(error) if !must_exist && error.kind() == std::io::ErrorKind::NotFound => Ok(Catalogue::built_in()),
-            Err(error) => Err(error).with_context(|| format!("cannot read the list of versions {}", path.display())),
+        if !must_exist && !path.exists() {
+            return Ok(None);
         }
+        read_list(&path).map(|text| Some((path, text)))
     }
 
     /// Tools that see what installers and compilers need.
@@ -172,6 +195,10 @@ impl Edge {
             std::io::stdout().is_terminal() && self.var("NO_COLOR").is_none() && self.var("TERM") != Some("dumb");
         if colours { table::Style::Coloured } else { table::Style::Plain }
     }
+}
+
+fn read_list(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read the list of versions {}", path.display()))
 }
 
 /// Whether a result of writing is as good as success: a reader that has gone wants no more.

@@ -38,12 +38,13 @@ const ENVIRONMENT: [(&str, &str); 8] = [
 ];
 
 /// Files and directories, for manual pages.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("results/<site>/<utc>-<design>/", "one run: manifest, design, attempts, raw samples, logs"),
     ("reports/<site>/<run>/report.html", "the page that `sifbench report` writes"),
     ("~/.config/sifbench/versions.toml", "versions of Open MPI besides those that are built in, or instead of them"),
     ("~/.cache/sifbench/mpi/", "Open MPIs of the host"),
     ("~/.cache/sifbench/images/", "images; `sifbench image list` tells which are current"),
+    ("kit.json", "beside the program: it lies in a kit, whose parts come before those of the cache"),
     ("/tmp/sifbench-<uid>/", "private directories of running launches, removed at their end"),
 ];
 

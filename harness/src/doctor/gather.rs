@@ -80,7 +80,7 @@ pub fn gather(here: &Here<'_>) -> Surroundings {
     let ready = |mpi: &mpi::Installed| mpi::prefix(here.cache, here.catalogue, &mpi.version) == mpi.prefix;
     // An own bench-app is somebody's deliberate choice, not what the modes need.
     let images = image::list(here.cache, here.catalogue).into_iter().filter(|image| image.app.is_shared());
-    let images_root = here.cache.path(crate::cache::Kind::Images, "");
+    let images_root = here.cache.directory(crate::cache::Kind::Images);
     let says = |argv: &[&str]| here.tools.words(argv, login::PATIENCE);
     let signs = login::Signs { env: here.env, on_path: &|name| here.find(name).is_some(), says: &says };
     Surroundings {
