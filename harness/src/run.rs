@@ -16,7 +16,7 @@ use crate::{
     id::AttemptId,
     medians::Medians,
     plan::{self, Step},
-    process::{Attempt, Captured, Deadlines, Ended, Env, Launch, ProcessError, Pulse, Room, Stream, Swept},
+    process::{Attempt, Captured, Deadlines, Ended, Env, Launch, ProcessError, Room, Swept},
     record::{Design, Limits, Outcome, Record, Sample, SampleRange},
     site::nodes::Nodes,
     store::{Store, StoreError},
@@ -175,7 +175,7 @@ impl Runner<'_> {
         let composed = compose::compose(launch.case, &workload, &ground);
         let watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
         let (cells, command, started) = (workload.cells, CommandSpec::new(""), (self.now)());
-        (Making { launch, partner: None, cells, command, started, watch, hello: None }, composed)
+        (Making { launch, partner: None, cells, command, started, watch }, composed)
     }
 
     /// One launch between the preparation of its nodes and their sweep.
@@ -212,10 +212,10 @@ impl Runner<'_> {
     ) -> Result<Made, RunError> {
         let started = clock();
         if let Some(outcome) = self.start(attempt, commands)? {
-            return Ok(Made { wall: started.elapsed(), outcome });
+            return Ok(Made::without(started.elapsed(), outcome));
         }
         let (launch, begun) = (self.supervised(commands, making, store), clock());
-        let ended = attempt.supervise(&launch, &mut |stream, line| making.line(begun, stream, line));
+        let ended = attempt.supervise(&launch, &mut |stream, line| making.watch.line(stream, line));
         let made = making.made(ended, begun)?;
         self.stop(attempt, commands);
         Ok(made)
@@ -253,41 +253,42 @@ struct Making<'s> {
     command: CommandSpec,
     started: String,
     watch: Watch,
-    /// From the start to hello.
-    hello: Option<Duration>,
 }
 
 /// How long it took, and how it ended.
 struct Made {
     wall: Duration,
+    /// From its own start to hello.
+    hello: Option<Duration>,
     outcome: Outcome,
 }
 
 impl Made {
     /// No launch at all.
     fn nothing(outcome: Outcome) -> Self {
-        Self { wall: Duration::ZERO, outcome }
+        Self::without(Duration::ZERO, outcome)
+    }
+
+    /// None that came to a word.
+    fn without(wall: Duration, outcome: Outcome) -> Self {
+        Self { wall, hello: None, outcome }
     }
 }
 
 impl Making<'_> {
-    fn line(&mut self, begun: Instant, stream: Stream, line: &str) -> Pulse {
-        let pulse = self.watch.line(stream, line);
-        if self.hello.is_none() && self.watch.hello.is_some() {
-            self.hello = Some(begun.elapsed());
-        }
-        pulse
-    }
-
     fn made(&self, ended: Result<Ended, ProcessError>, begun: Instant) -> Result<Made, RunError> {
         Ok(match ended {
-            Ok(ended) => Made { wall: ended.wall, outcome: self.watch.outcome(ended.exit, ended.reason) },
-            Err(error) => Made { wall: begun.elapsed(), outcome: not_started(error)? },
+            Ok(ended) => {
+                // The first word that counts is hello, where there is one.
+                let hello = ended.first.filter(|_| self.watch.hello.is_some());
+                Made { wall: ended.wall, hello, outcome: self.watch.outcome(ended.exit, ended.reason) }
+            }
+            Err(error) => Made::without(begun.elapsed(), not_started(error)?),
         })
     }
 
     fn into_kept(self, made: Made, swept: Found) -> Kept {
-        let Making { launch, partner, cells, command, started, mut watch, hello } = self;
+        let Making { launch, partner, cells, command, started, mut watch } = self;
         let record = Record {
             attempt: watch.attempt,
             case: launch.case.id(),
@@ -299,7 +300,7 @@ impl Making<'_> {
             cells,
             started,
             wall_ns: nanos(made.wall),
-            hello_ns: hello.map(nanos),
+            hello_ns: made.hello.map(nanos),
             outcome: made.outcome,
             said: watch.said(),
             hello: watch.hello.take(),

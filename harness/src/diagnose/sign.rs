@@ -215,6 +215,8 @@ impl Sign {
                 let took = record.hello.as_ref()?.init_ns / 1_000_000;
                 seen(took >= *ms, &format!("MPI_Init took {took} ms"))
             }
+            // Of a duet, what the other measured lies in between.
+            Sign::EndsLateFrom(_) if record.partner.is_some() => None,
             Sign::EndsLateFrom(ms) => {
                 let measured = (known.measured_ns > 0).then_some(known.measured_ns)?;
                 let rest = record.wall_ns.checked_sub(record.hello_ns?)?.checked_sub(measured)? / 1_000_000;
