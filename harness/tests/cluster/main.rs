@@ -13,6 +13,7 @@ mod wire;
 
 #[path = "."]
 mod cluster {
+    mod embedded;
     mod faults;
     mod modes;
     mod nodes;
