@@ -15,6 +15,7 @@ mod env;
 mod guest;
 mod hidden;
 mod hold;
+mod in_rank;
 mod lines;
 mod ours;
 mod owner;
@@ -47,6 +48,7 @@ pub use self::{
     env::Env,
     guest::{PREPARE, SWEEP, SweptNode},
     hidden::hidden_word,
+    in_rank::NO_INSTANCE,
     lines::Excerpt,
     owner::{Owner, Standing},
     supervise::{Deadlines, Ended, Exit, Launch, Pulse, Reason},

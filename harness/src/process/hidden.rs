@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use super::{agent, guest, hold, stage};
+use super::{agent, guest, hold, in_rank, stage};
 
 /// Handles a call of a hidden word, for the first line of `main`; `None` when `args` (the program's own name first) are an
 /// ordinary call.
@@ -15,6 +15,7 @@ pub fn hidden_word(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode>
         guest::PREPARE => guest::prepare(args.collect()),
         guest::SWEEP => guest::sweep(args.collect()),
         hold::WORD => hold::hold(args.collect()),
+        in_rank::WORD => in_rank::enter_instance(args.collect()),
         _ => return None,
     })
 }

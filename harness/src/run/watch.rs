@@ -9,7 +9,7 @@ use bench_app::{
 
 use crate::{
     id::AttemptId,
-    process::{Exit, Pulse, Reason, Stream},
+    process::{Exit, NO_INSTANCE, Pulse, Reason, Stream},
     record::{Observed, Outcome, Phase, Sample},
 };
 
@@ -81,7 +81,9 @@ impl Watch {
             }
             (Stream::Out, Decoded::Text) | (Stream::Err, _) => {
                 self.keep(stream, line);
-                Pulse::Quiet
+                let Some(reason) = line.strip_prefix(NO_INSTANCE) else { return Pulse::Quiet };
+                self.refused.get_or_insert_with(|| format!("instance: {reason}"));
+                Pulse::Enough
             }
         }
     }

@@ -15,6 +15,7 @@ mod wire;
 mod cluster {
     mod embedded;
     mod faults;
+    mod in_rank;
     mod modes;
     mod nodes;
     mod oar;
