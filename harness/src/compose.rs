@@ -174,8 +174,13 @@ pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, ground: &Ground<'_
                 probe: runtime.exec_instance(CommandSpec::new("true"), instance),
                 stop: runtime.instance_stop(instance),
             };
-            let launch = launch(runtime.exec_instance(app(APP_IN_IMAGE), instance), host);
-            Commands { instance: Some(life.on(&spread)), ..commands(launch) }
+            let enter = runtime.exec_instance(app(APP_IN_IMAGE), instance);
+            let around = match nodes.strategy {
+                Strategy::InRank => return Ok(commands(launch(life.in_rank(enter, &nodes.tool), host))),
+                Strategy::HolderStep if spread.is_several() => life.held(&spread),
+                Strategy::HolderStep | Strategy::ThreeStep => life.in_steps(&spread),
+            };
+            Commands { instance: Some(around), ..commands(launch(enter, host)) }
         }
         Stack::Bind { host, image } => {
             let prefix = host.prefix.to_string_lossy();
@@ -193,24 +198,36 @@ struct Life {
 }
 
 impl Life {
-    fn on(&self, spread: &Spread<'_>) -> InstanceCommands {
-        let probe = spread.everywhere(&self.probe);
-        match spread.around.strategy {
-            Strategy::HolderStep if spread.is_several() => {
-                let words = |command: &CommandSpec| [vec![command.program.clone()], command.args.clone()].concat();
-                let (start, stop) = (words(&self.start), words(&self.stop));
-                let hold = CommandSpec::new(spread.around.tool.to_string_lossy())
-                    .args(["__hold".to_owned(), start.len().to_string()])
-                    .args(start)
-                    .args(stop);
-                let hosts: Vec<&str> = spread.hosts().collect();
-                let holder = srun::helper(hold, &hosts);
-                InstanceCommands { start: Start::Held { holder, nodes: spread.count() }, probe, stop: Vec::new() }
-            }
-            Strategy::HolderStep | Strategy::ThreeStep => {
-                let start = Start::Each(spread.everywhere(&self.start));
-                InstanceCommands { start, probe, stop: spread.everywhere(&self.stop) }
-            }
+    /// The words of its commands, each after their number.
+    fn words(&self) -> [Vec<String>; 2] {
+        let words = |command: &CommandSpec| [vec![command.program.clone()], command.args.clone()].concat();
+        [words(&self.start), words(&self.stop)]
+    }
+
+    /// A rank that enters it by `enter`, and starts and stops it where it is the first of its node.
+    fn in_rank(&self, enter: CommandSpec, tool: &Path) -> CommandSpec {
+        let counted = self.words().into_iter().flat_map(|words| [vec![words.len().to_string()], words].concat());
+        enter.within(CommandSpec::new(tool.to_string_lossy()).arg("__in-rank").args(counted))
+    }
+
+    /// A step on every node holds it.
+    fn held(&self, spread: &Spread<'_>) -> InstanceCommands {
+        let [start, stop] = self.words();
+        let hold = CommandSpec::new(spread.around.tool.to_string_lossy())
+            .args(["__hold".to_owned(), start.len().to_string()])
+            .args(start)
+            .args(stop);
+        let hosts: Vec<&str> = spread.hosts().collect();
+        let start = Start::Held { holder: srun::helper(hold, &hosts), nodes: spread.count() };
+        InstanceCommands { start, probe: spread.everywhere(&self.probe), stop: Vec::new() }
+    }
+
+    /// A command starts it, and another one stops it.
+    fn in_steps(&self, spread: &Spread<'_>) -> InstanceCommands {
+        InstanceCommands {
+            start: Start::Each(spread.everywhere(&self.start)),
+            probe: spread.everywhere(&self.probe),
+            stop: spread.everywhere(&self.stop),
         }
     }
 }

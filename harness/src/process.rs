@@ -15,6 +15,7 @@ mod env;
 mod guest;
 mod hidden;
 mod hold;
+mod in_rank;
 mod lines;
 mod look;
 mod ours;
@@ -48,6 +49,7 @@ pub use self::{
     env::Env,
     guest::{GUARD, GUARDED, SWEEP, SweptNode},
     hidden::hidden_word,
+    in_rank::NO_INSTANCE,
     lines::Excerpt,
     look::{LOOK, Seen, SeenNode, here as look_here},
     owner::{Owner, Standing},

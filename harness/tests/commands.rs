@@ -101,6 +101,7 @@ fn every_mode_has_the_command_it_is_said_to_have() {
 /// The ways over several nodes: a launcher, how nodes are reached, and how instances live there.
 fn ways() -> Vec<(&'static str, Launcher, Nodes)> {
     let of = |scheduler| nodes(scheduler, &["n1", "n2"]);
+    let in_rank = Nodes { strategy: Strategy::InRank, ..of(Scheduler::Slurm) };
     let by_hand = Nodes { strategy: Strategy::ThreeStep, ..of(Scheduler::Slurm) };
     let ssh = Nodes {
         reach: Reach::parse("ssh -F /shared/ssh config"),
@@ -113,6 +114,7 @@ fn ways() -> Vec<(&'static str, Launcher, Nodes)> {
         ("mpirun over ssh with words of its own", Launcher::Mpirun, ssh),
         ("srun", Launcher::Srun, of(Scheduler::Slurm)),
         ("srun, instances started and stopped by steps", Launcher::Srun, by_hand),
+        ("srun, instances started and stopped by ranks", Launcher::Srun, in_rank),
         ("ccc_mprun", Launcher::CccMprun, of(Scheduler::Slurm)),
     ]
 }

@@ -254,3 +254,59 @@ fn what_an_attempt_holds_stays_until_it_is_let_go() {
     let ended = attempt.hold(&fails, &env(), Duration::from_secs(10), &mut { enough }).unwrap().unwrap();
     assert_eq!(ended.exit.to_string(), "exit code 7");
 }
+
+/// A rank of a node that enters an instance: `up` and `down` are its life, and each rank says that it was in it.
+fn rank(dir: &Path, rank: Option<u32>, start: &str, app: &str) -> std::process::Child {
+    let mut command = Command::new(SIFBENCH);
+    command.args(["__in-rank", "3", "sh", "-c", start, "2", "touch", "down", "sh", "-c", app]).current_dir(dir);
+    for name in ["OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"] {
+        command.env_remove(name);
+    }
+    command.envs(rank.map(|rank| ("SLURM_LOCALID", rank.to_string())));
+    command.env("TMPDIR", dir).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn the_first_rank_of_a_node_starts_an_instance_and_stops_it_when_all_have_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let there = |name: &str| dir.path().join(name).exists();
+    // The other comes first and stays longer.
+    let other = rank(dir.path(), Some(1), "false", "[ -e up ] && sleep 1; [ ! -e down ] && touch undisturbed");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!there("undisturbed"));
+    let first = rank(dir.path(), Some(0), "sleep 0.3; touch up", "exit 7");
+    let (first, other) = (first.wait_with_output().unwrap(), other.wait_with_output().unwrap());
+    assert_eq!((first.status.code(), other.status.code()), (Some(7), Some(0)), "{}", text(&other.stderr));
+    assert!(there("undisturbed") && there("down"));
+}
+
+#[test]
+fn no_rank_enters_an_instance_that_is_not_started_and_all_say_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let ranks = [1, 0]
+        .map(|n| rank(dir.path(), Some(n), "echo INFO: x >&2; echo FATAL: no such image >&2; exit 3", "touch in"));
+    for rank in ranks {
+        let output = rank.wait_with_output().unwrap();
+        let said = text(&output.stderr);
+        assert!(!output.status.success() && said.starts_with(harness::process::NO_INSTANCE), "{said}");
+        assert!(said.contains("FATAL: no such image (exit status: 3)"), "{said}");
+    }
+    assert!(!dir.path().join("in").exists() && !dir.path().join("down").exists());
+    let nobody = rank(dir.path(), None, "touch up", "touch in").wait_with_output().unwrap();
+    assert!(text(&nobody.stderr).contains("SLURM_LOCALID") && !dir.path().join("in").exists());
+}
+
+#[test]
+fn a_rank_that_is_asked_to_end_stops_the_instance_it_has_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = rank(
+        dir.path(),
+        Some(0),
+        "touch up",
+        "touch in; trap 'touch asked; exit 1' TERM; while :; do sleep 0.05; done",
+    );
+    eventually("the rank is in it", || dir.path().join("in").exists());
+    rustix::process::kill_process(rustix::process::Pid::from_child(&first), rustix::process::Signal::TERM).unwrap();
+    assert_eq!(first.wait().unwrap().code(), Some(1));
+    assert!(dir.path().join("asked").exists() && dir.path().join("down").exists());
+}

@@ -348,6 +348,25 @@ fn shared_memory_of_the_dead_is_removed_and_nobody_elses() {
     fs::remove_file(foreign).unwrap();
 }
 
+#[test]
+fn a_lock_is_known_by_who_has_it_open_where_nobody_has_seen_whom_it_is_named_after() {
+    let bench = Bench::new();
+    // Beyond the greatest number of a process.
+    let lock = |n: u32| PathBuf::from(format!("/dev/shm/sharens_instance_{}", 4_194_304 + std::process::id() * 2 + n));
+    let (ours, theirs) = (lock(0), lock(1));
+    let room = bench.room();
+    let mut attempt = room.attempt("lock").unwrap();
+    fs::write(&theirs, "of another launch").unwrap();
+    let deadlines = Deadlines { silence: Duration::from_millis(300), ..patient() };
+    let number = ours.to_str().unwrap().rsplit('_').next().unwrap();
+    supervise(&mut attempt, &bench.mpirun("locked").arg(number), deadlines, None);
+    assert!(ours.exists());
+    let swept = attempt.close();
+    assert_eq!((swept.segments, swept.locks), (0, 1), "{swept:?}");
+    assert!(!ours.exists() && theirs.exists());
+    fs::remove_file(theirs).unwrap();
+}
+
 fn mounted_noexec(path: &str) -> bool {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let mut options =

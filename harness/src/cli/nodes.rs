@@ -28,7 +28,7 @@ pub struct NodeArgs {
     /// [default: as is usual with the scheduler]
     #[arg(long, value_name = "WORDS")]
     agent: Option<String>,
-    /// How instances live on several nodes [env: SIFBENCH_INSTANCES] [default: holder-step in Slurm, else three-step]
+    /// How instances live on nodes [env: SIFBENCH_INSTANCES] [default: holder-step on several in Slurm, else three-step]
     #[arg(long, value_enum)]
     instances: Option<Strategy>,
     /// What `srun --mpi` is given [env: SIFBENCH_PMI] [default: the first of its list with which ranks find each other]

@@ -173,8 +173,8 @@ impl Ours {
 
     /// Removes the shared-memory files of processes that are gone: segments, then `--sharens` locks.
     pub(super) fn clear_shm(&self, left: &mut Vec<String>) -> (u32, u32) {
-        let segments = self.shm.remove(left);
-        (segments, super::shm::remove_locks(self.known.iter().map(|id| id.pid), left))
+        let (segments, locks) = self.shm.remove(left);
+        (segments, locks + super::shm::remove_locks(self.known.iter().map(|id| id.pid), left))
     }
 }
 

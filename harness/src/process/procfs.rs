@@ -3,6 +3,8 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    os::unix::fs::MetadataExt as _,
+    path::PathBuf,
 };
 
 use serde::{Deserialize, Serialize};
@@ -73,6 +75,20 @@ pub(super) fn mapped_inodes(pid: i32, device: (u32, u32)) -> Vec<u64> {
     let Ok(maps) = fs::File::open(format!("/proc/{pid}/maps")) else { return Vec::new() };
     let lines = BufReader::new(maps).split(b'\n').map_while(Result::ok);
     lines.filter_map(|line| parse_mapping(&String::from_utf8_lossy(&line), device)).collect()
+}
+
+/// The inodes on the file system `device` (major, minor) that a process has open under a name that begins with `start`.
+///
+/// Only such links are followed: what lies behind another may be on a file system that does not answer any more.
+pub(super) fn open_inodes(pid: i32, device: (u32, u32), start: &str) -> Vec<u64> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let named = |path: &PathBuf| {
+        let link = fs::read_link(path).unwrap_or_default();
+        link.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
+    };
+    let files = entries.map(|entry| entry.path()).filter(named).filter_map(|path| fs::metadata(path).ok());
+    let here = files.filter(|meta| (rustix::fs::major(meta.dev()), rustix::fs::minor(meta.dev())) == device);
+    here.map(|meta| meta.ino()).collect()
 }
 
 /// `address perms offset major:minor inode path`

@@ -10,7 +10,7 @@ use bench_app::{
 use super::gone::gone;
 use crate::{
     id::AttemptId,
-    process::{Exit, Pulse, Reason, SeenNode, Stream},
+    process::{Exit, NO_INSTANCE, Pulse, Reason, SeenNode, Stream},
     record::{
         Observed, Outcome, Phase, Sample,
         lost::{Fate, Lost, Part, Words},
@@ -90,7 +90,9 @@ impl Watch {
             }
             (Stream::Out, Decoded::Text) | (Stream::Err, _) => {
                 self.keep(stream, line);
-                Pulse::Quiet
+                let Some(reason) = line.strip_prefix(NO_INSTANCE) else { return Pulse::Quiet };
+                self.refused.get_or_insert_with(|| format!("instance: {reason}"));
+                Pulse::Enough
             }
         }
     }

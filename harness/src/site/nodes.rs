@@ -45,6 +45,9 @@ pub enum Strategy {
     ThreeStep,
     /// A step holds it and stays for as long as it lives.
     HolderStep,
+    /// The first rank of each node starts it, the others wait, all enter it, and the first stops it: for launchers beside which
+    /// nothing else may be started.
+    InRank,
 }
 
 impl std::str::FromStr for Strategy {
@@ -52,7 +55,7 @@ impl std::str::FromStr for Strategy {
 
     fn from_str(text: &str) -> Result<Self, anyhow::Error> {
         clap::ValueEnum::from_str(text, false)
-            .map_err(|_| anyhow::anyhow!("unknown strategy `{text}`; hint: three-step or holder-step"))
+            .map_err(|_| anyhow::anyhow!("unknown strategy `{text}`; hint: three-step, holder-step or in-rank"))
     }
 }
 

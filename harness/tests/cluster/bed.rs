@@ -18,7 +18,7 @@ use harness::{
     app::{self, Headers},
     cache::Cache,
     catalogue::Catalogue,
-    mpi,
+    image, mpi,
 };
 use tempfile::TempDir;
 
@@ -63,6 +63,18 @@ impl Bed {
         let mut run = self.script("run", &["-n", node]);
         run.args(command.iter().map(AsRef::as_ref));
         run
+    }
+
+    /// Gives a node all cores of the machine, for ranks that are on it alone, and returns their list.
+    pub(crate) fn give_all_cores(&self, node: &str) -> String {
+        let bases = fs::read_to_string(format!("/run/sifbench-bed-{}/cgroups", self.name)).unwrap();
+        for base in bases.lines().map(Path::new).filter(|base| base.join("cpuset.cpus").exists()) {
+            let cores = fs::read_to_string(base.join("cpuset.cpus")).unwrap();
+            fs::write(base.join(node).join("cpuset.cpus"), cores).unwrap();
+        }
+        let status = self.says(node, &["cat", "/proc/self/status"]);
+        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        list.unwrap().trim().to_owned()
     }
 
     /// What such a command writes; it must succeed.
@@ -170,6 +182,19 @@ impl Installed {
         let prefix = mpi::prefix(&self.cache, &self.catalogue, &version.parse().unwrap());
         assert!(prefix.exists(), "{} is missing; hint: sifbench mpi install {version}", prefix.display());
         prefix.to_str().unwrap().to_owned()
+    }
+
+    /// The image of a version.
+    pub(crate) fn image(&self, version: &str) -> String {
+        let image = image::path(&self.cache, &self.catalogue, Some(&version.parse().unwrap()), Headers::Shared);
+        assert!(image.exists(), "{} is missing; hint: sifbench image build {version}", image.display());
+        image.to_str().unwrap().to_owned()
+    }
+
+    /// The Apptainer that the tool would take.
+    pub(crate) fn apptainer(&self) -> String {
+        let cached = self.cache.apptainer();
+        if cached.exists() { cached.to_str().unwrap().to_owned() } else { "apptainer".to_owned() }
     }
 
     /// `mpirun` of bench-app on two nodes, with `options` and bench-app's `args`.

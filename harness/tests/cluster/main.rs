@@ -13,7 +13,9 @@ mod wire;
 
 #[path = "."]
 mod cluster {
+    mod embedded;
     mod faults;
+    mod in_rank;
     mod modes;
     mod nodes;
     mod oar;
