@@ -12,8 +12,10 @@ mod init;
 mod manual;
 mod nodes;
 mod pilot;
+mod profile;
 mod progress;
 mod recommend;
+mod site;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 
@@ -39,6 +41,7 @@ use crate::{
     arg_required_else_help = true,
     after_help = "Examples:\n  \
         sifbench doctor                     what this machine has and lacks\n  \
+        sifbench site list                  profiles of places, and which one this is\n  \
         sifbench plan quick                 the exact commands, nothing is run\n  \
         sifbench mpi install 4.1.8          an Open MPI for the host side\n  \
         sifbench image build 4.1.8          the image beside it\n  \
@@ -82,6 +85,11 @@ enum Command {
     Aa(aa::AaArgs),
     /// Check this machine: what is here, what is lacking, what that costs, and what to type
     Doctor(doctor::DoctorArgs),
+    /// What is particular about places: launchers, schedulers, MPIs, runtimes, what is impossible
+    Site {
+        #[command(subcommand)]
+        command: site::SiteCommand,
+    },
     /// Open MPIs of the host
     Mpi {
         #[command(subcommand)]
@@ -133,16 +141,20 @@ pub struct Own {
     /// Seed of every random order
     #[arg(long)]
     seed: Option<u64>,
+    /// Sets of transport settings of the site's profile with each of which every case is made; `plain` is none
+    #[arg(long, value_delimiter = ',', value_name = "SET,..")]
+    transports: Vec<String>,
 }
 
 impl CampaignArgs {
     /// The values given as flags.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
-        let Own { modes, hosts, images, ranks, placement, blocks, seed } = &self.own;
+        let Own { modes, hosts, images, ranks, placement, blocks, seed, transports } = &self.own;
         let (modes, hosts, images) = (modes.clone(), hosts.clone(), images.clone());
+        let transports = transports.clone();
         let (ranks, placement, blocks, seed) = (*ranks, *placement, *blocks, *seed);
-        Overrides { ranks, placement, blocks, seed, modes, hosts, images }
+        Overrides { ranks, placement, blocks, seed, modes, hosts, images, transports }
     }
 }
 
@@ -208,7 +220,7 @@ pub struct Running {
     #[arg(
         long,
         value_name = "DIR",
-        conflicts_with_all = ["campaign", "modes", "hosts", "images", "ranks", "placement", "blocks", "seed", "site"]
+        conflicts_with_all = ["campaign", "modes", "hosts", "images", "ranks", "placement", "blocks", "seed", "transports", "site", "profile"]
     )]
     pub resume: Option<PathBuf>,
     /// Name of this machine or cluster in the results [env: SIFBENCH_SITE] [default: the host name]
@@ -322,6 +334,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
         Command::Doctor(args) => doctor::doctor(&edge, args),
+        Command::Site { command } => site::site(&edge, command),
         Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
         Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),
         Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),

@@ -119,13 +119,17 @@ pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, ground: &Ground<'_
     let Case { stack, settings, .. } = case;
     let Ground { runtime, nodes, instance, gate } = *ground;
     let spread = Spread::of(case, nodes)?;
-    let launch = |inner, host: &HostMpi| match settings.launcher {
-        Launcher::Mpirun => {
-            let mpirun = Mpirun { mpi: &host.mpi, prefix: &host.prefix, mca: &settings.mca };
-            if spread.is_several() { mpirun.across(inner, &spread) } else { mpirun.here(inner, case.ranks) }
+    nodes.terms.admit(stack.mode(), spread.count())?;
+    let launch = |inner, host: &HostMpi| {
+        let inner = nodes.terms.env_of(&host.mpi.version).fold(inner, with_variable);
+        match settings.launcher {
+            Launcher::Mpirun => {
+                let mpirun = Mpirun { mpi: &host.mpi, prefix: &host.prefix, mca: &settings.mca };
+                if spread.is_several() { mpirun.across(inner, &spread) } else { mpirun.here(inner, case.ranks) }
+            }
+            Launcher::Srun => srun::launch(with_mca(inner, settings), &spread, &nodes.pmi),
+            Launcher::CccMprun => ccc_mprun::launch(with_mca(inner, settings), &spread),
         }
-        Launcher::Srun => srun::launch(with_mca(inner, settings), &spread, &nodes.pmi),
-        Launcher::CccMprun => ccc_mprun::launch(with_mca(inner, settings), &spread),
     };
     // On one node mpirun forks, and must not take the job for a reason to do otherwise.
     let scheduled = spread.is_several() || settings.launcher != Launcher::Mpirun;
@@ -213,6 +217,16 @@ impl Life {
             }
         }
     }
+}
+
+/// With what the site's own MPI wants of the environment, behind what the command itself wants of it.
+fn with_variable(inner: CommandSpec, (name, value): (&str, &str)) -> CommandSpec {
+    let value = match inner.env.get(name) {
+        Some(own) if name.ends_with("PATH") && own != value => format!("{own}:{value}"),
+        Some(own) => own.clone(),
+        None => value.to_owned(),
+    };
+    inner.env(name, value)
 }
 
 /// Only `mpirun` takes parameters as arguments; to others they are variables.

@@ -22,6 +22,7 @@ pub mod mpi;
 pub mod pilot;
 pub mod plan;
 pub mod process;
+pub mod profile;
 pub mod recommend;
 pub mod record;
 pub mod report;

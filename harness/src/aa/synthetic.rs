@@ -277,6 +277,7 @@ fn manifest() -> Manifest {
         facts: Default::default(),
         files: Vec::new(),
         origins: Default::default(),
+        profile: None,
     }
 }
 

@@ -35,6 +35,14 @@ pub fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     }
 }
 
+/// What the manifest of a run says, whatever became of the rest of it.
+///
+/// # Errors
+/// There is none, or none that can be read.
+pub fn manifest(dir: &Path) -> Result<Manifest, StoreError> {
+    read::document(&dir.join(MANIFEST)).map(|(manifest, _)| manifest)
+}
+
 /// Collects the runs below `dir`, each with its start.
 fn find(dir: &Path, depth: u32, runs: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
     for entry in fs::read_dir(dir)?.flatten() {
