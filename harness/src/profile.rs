@@ -26,7 +26,7 @@ pub use self::{
     expand::Unset,
     probe::{Ground, draft},
     setup::{SEES as SETUP_SEES, Setup, SetupError},
-    shelf::{BUILT_IN, Resolved, Shelf},
+    shelf::{BUILT_IN, Origin, Resolved, Shelf},
     show::annotated,
 };
 use crate::{
@@ -200,6 +200,10 @@ pub struct ContainerTable {
     /// Variables inside.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// The words by which the launcher itself enters an image, where it does so and no runtime is called: `{image}` is its
+    /// file, `{name}` the file's name without its ending.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_launcher: Vec<String>,
     /// The directory from which images must be run; the cache where it is not written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<String>,
@@ -318,6 +322,11 @@ impl Profile {
         {
             let what = format!("`{runtime}` is no container runtime that takes Apptainer's words");
             fault("container.runtime".into(), what, "apptainer, singularity, or the path of one of them");
+        }
+        let enters = &self.container.by_launcher;
+        if !enters.is_empty() && !enters.iter().any(|word| word.contains("{image}") || word.contains("{name}")) {
+            let what = "the words name no image".to_owned();
+            fault("container.by_launcher".into(), what, "such as [\"-C\", \"{name}\"]");
         }
         for (mode, table) in &self.modes {
             if table.strategy.is_some() && *mode != Mode::HybridInstance {

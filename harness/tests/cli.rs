@@ -220,7 +220,7 @@ fn a_place_has_a_profile_which_is_named_in_every_plan() {
         "# profile own (",
         "# from it: launcher, pmi",
         "# unsupported: none here (says the profile own)",
-        "\nsrun --nodes=1",
+        " srun --nodes=1",
     ] {
         assert!(text(&found).contains(part), "{part}: {}", text(&found));
     }

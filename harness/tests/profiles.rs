@@ -244,3 +244,21 @@ fn what_is_sourced_and_loaded_changes_the_environment_and_what_changes_nothing_i
     fails(Some(""), &[], "changed nothing");
     fails(Some("module() { echo no such module: $2 >&2; return 1; }"), &["mpi/9"], "no such module: mpi/9");
 }
+
+/// Where the launcher enters images, its words stand where those of a runtime would, and what only a runtime can do is refused.
+#[test]
+fn a_launcher_that_enters_images_itself_is_told_which() {
+    let profile = own("[launcher]\nkind = \"srun\"\n[scheduler]\nkind = \"slurm\"\n\
+        [container]\nby_launcher = [\"--container-image={image}\"]\nenv = { A = \"1\" }\n");
+    let check = |rest: &str, expected: &str| {
+        let overrides = Overrides { modes: vec![Mode::Hybrid], ..Overrides::default() };
+        let text = CAMPAIGN.replace("VERSION", "4.1.8") + rest;
+        let line = lines(&design(&profile, &text, &overrides).cases[0], &profile);
+        assert!(line.contains(expected) && !line.contains("apptainer"), "{line}");
+    };
+    check("", "--container-image=/cache/images/openmpi-4.1.8.sif /usr/local/bin/bench-app");
+    check("", "A=1 srun");
+    check("[settings]\nbinds = [\"/scratch\"]\n", "unsupported: the launcher enters images there, and takes no flags");
+    check("[settings]\nenvironment = \"raw\"\n", "unsupported: the launcher enters images there, and takes no flags");
+    check("[settings]\nlauncher = \"mpirun\"\n", "unsupported: the launcher enters images there, which mpirun cannot");
+}

@@ -166,6 +166,12 @@ impl Chosen {
     }
 }
 
+/// The container runtime of this place.
+pub(super) fn runtime(edge: &Edge) -> anyhow::Result<Runtime> {
+    let args = NodeArgs::default();
+    Ok(Chosen::find(edge, &args)?.runtime(edge, &args).0)
+}
+
 /// The versions of hosts that a design launches with.
 pub(super) fn hosts_of(design: &Design) -> Vec<MpiVersion> {
     let hosts = design.cases.iter().chain(&design.probes).filter_map(|case| case.stack.host());

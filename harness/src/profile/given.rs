@@ -25,6 +25,7 @@ impl Profile {
             by: format!("the profile {}", self.name),
             modes: self.modes.iter().map(restriction).collect(),
             hosts,
+            by_launcher: self.container.by_launcher.clone(),
             finds_itself: self.launcher.prefix == Some(false),
         }
     }

@@ -1,6 +1,6 @@
 //! What a site lets launches do: modes that cannot exist there, and what its own MPIs want of the environment.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{case::Mode, id::MpiVersion};
 
@@ -13,6 +13,8 @@ pub struct Terms {
     pub modes: BTreeMap<Mode, Restriction>,
     /// Variables of launches by an MPI of the host.
     pub hosts: BTreeMap<MpiVersion, BTreeMap<String, String>>,
+    /// The words by which the launcher itself enters an image, `{image}` or `{name}`; none where the runtime does.
+    pub by_launcher: Vec<String>,
     /// Whether mpirun finds itself on other nodes without being told.
     pub finds_itself: bool,
 }
@@ -41,6 +43,14 @@ impl Terms {
             }
             (None, _) => Ok(()),
         }
+    }
+
+    /// The launcher's words for `image`, where it enters images itself.
+    #[must_use]
+    pub fn entering(&self, image: &Path) -> Option<Vec<String>> {
+        let (path, name) = (image.to_string_lossy(), image.file_stem().unwrap_or_default().to_string_lossy());
+        let filled = |word: &String| word.replace("{image}", &path).replace("{name}", &name);
+        (!self.by_launcher.is_empty()).then(|| self.by_launcher.iter().map(filled).collect())
     }
 
     /// The variables of launches by an MPI of the host.
