@@ -16,6 +16,7 @@ mod profile;
 mod progress;
 mod recommend;
 mod site;
+mod submit;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 
@@ -49,6 +50,7 @@ use crate::{
         sifbench pilot my.toml              how often and how long to measure, by a few blocks of it\n  \
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
+        sifbench submit quick --dry-run     the script of a job for the scheduler here\n  \
         sifbench matrix                     every host's Open MPI with every image's\n  \
         sifbench report                     tables, and an HTML page of the newest run\n  \
         sifbench recommend                  what to type here, and what it costs\n  \
@@ -69,6 +71,8 @@ enum Command {
     Plan(PlanArgs),
     /// Measure a campaign, or go on with a run that was stopped
     Run(RunArgs),
+    /// Measure a campaign in a job of the site's scheduler, or go on with a run in one
+    Submit(submit::SubmitArgs),
     /// Cross Open MPIs of the host with images: what works, and what a mismatch costs
     Matrix(MatrixArgs),
     /// Fix a campaign's K, visits and blocks by a few blocks of it
@@ -144,6 +148,28 @@ pub struct Own {
     /// Sets of transport settings of the site's profile with each of which every case is made; `plain` is none
     #[arg(long, value_delimiter = ',', value_name = "SET,..")]
     transports: Vec<String>,
+}
+
+impl Own {
+    /// The same as words of a command line.
+    fn to_args(&self) -> Vec<String> {
+        fn list<T: ToString>(values: &[T]) -> Option<String> {
+            let words: Vec<String> = values.iter().map(ToString::to_string).collect();
+            (!words.is_empty()).then(|| words.join(","))
+        }
+        let Own { modes, hosts, images, ranks, placement, blocks, seed, transports } = self;
+        let given = [
+            ("--modes", list(modes)),
+            ("--hosts", list(hosts)),
+            ("--images", list(images)),
+            ("--ranks", ranks.map(|ranks| ranks.to_string())),
+            ("--placement", placement.map(|placement| placement.to_string())),
+            ("--blocks", blocks.map(|blocks| blocks.to_string())),
+            ("--seed", seed.map(|seed| seed.to_string())),
+            ("--transports", list(transports)),
+        ];
+        given.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?])).flatten().collect()
+    }
 }
 
 impl CampaignArgs {
@@ -326,6 +352,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(args) => init::init(&edge, args),
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
+        Command::Submit(args) => submit::submit(&edge, args),
         Command::Matrix(args) => commands::run(&edge, &args.clone().into()),
         Command::Pilot(args) => pilot::pilot(&edge, args),
         Command::Report(args) => commands::report(&edge, args),

@@ -30,6 +30,7 @@ pub mod run;
 pub mod site;
 pub mod stats;
 pub mod store;
+pub mod submit;
 pub mod tarball;
 pub mod tool;
 pub mod wheel;

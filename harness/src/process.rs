@@ -48,6 +48,7 @@ pub use self::{
     guest::{PREPARE, SWEEP, SweptNode},
     hidden::hidden_word,
     lines::Excerpt,
+    ours::MARKER,
     owner::{Owner, Standing},
     supervise::{Deadlines, Ended, Exit, Launch, Pulse, Reason},
     tap::Stream,

@@ -31,7 +31,7 @@ use crate::{
     record::{Design, FileFact, Manifest, Purpose, SCHEMA},
     report,
     run::{self, Envs, Finish, Past, Runner},
-    site,
+    site::{self, batch::Batch},
     store::{self, Store, Tail},
 };
 
@@ -203,7 +203,7 @@ fn missing(design: &Design, chosen: &Chosen) -> Vec<(PathBuf, String)> {
 }
 
 /// Refuses a design of which a file is not there.
-fn all_there(design: &Design, chosen: &Chosen) -> anyhow::Result<()> {
+pub(super) fn all_there(design: &Design, chosen: &Chosen) -> anyhow::Result<()> {
     match missing(design, chosen).first() {
         Some((file, remedy)) => anyhow::bail!("{} is not there; hint: {remedy} it", file.display()),
         None => Ok(()),
@@ -220,12 +220,7 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
 /// Makes a run and closes it; its directory, or none where the user stopped it.
 pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
     let chosen = match &args.running.resume {
-        // With what it was begun, whatever suits now.
-        Some(dir) => store::manifest(dir).ok().and_then(|manifest| manifest.profile),
-        None => None,
-    };
-    let chosen = match chosen {
-        Some(fact) => Chosen::recorded(edge, &fact)?,
+        Some(dir) => recorded_or_found(edge, dir, &args.running.nodes)?,
         None => Chosen::find(edge, &args.running.nodes)?,
     };
     let mut place = admitted(edge, &args.running.nodes, args.running.here, chosen)?;
@@ -236,6 +231,15 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
         None => start(edge, args, &mut place)?,
     };
     carry_out(edge, &mut place, store, run)
+}
+
+/// The profile with which a run was begun, whatever suits now; what suits, where it was begun with none.
+pub(super) fn recorded_or_found(edge: &Edge, dir: &Path, args: &NodeArgs) -> anyhow::Result<Chosen> {
+    // A manifest that cannot be read is reported when the run is.
+    match store::manifest(dir).ok().and_then(|manifest| manifest.profile) {
+        Some(fact) => Chosen::recorded(edge, &fact),
+        None => Chosen::find(edge, args),
+    }
 }
 
 /// The place we are in, unless nothing may be measured here; what a killed harness left is cleared.
@@ -293,7 +297,8 @@ pub(super) fn carry_out(
             Finish::OutOfNodes => "too few nodes are left that can be trusted (LEFT in attempts.jsonl); in another job",
             Finish::Interrupted | Finish::Complete => "stopped;",
         };
-        edge.say(&format!("{why} go on with: sifbench run --resume {}", run.dir.display()));
+        let word = if Batch::of_job(edge.env()).is_some() { "submit" } else { "run" };
+        edge.say(&format!("{why} go on with: sifbench {word} --resume {}", run.dir.display()));
         return Ok(None);
     }
     store.close()?;
@@ -443,7 +448,7 @@ pub fn mpi_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
 
 /// `sifbench image build`.
 pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
-    let (cache, catalogue, tools, runtime) = (edge.cache(), edge.catalogue()?, edge.tools(), edge.runtime());
+    let (cache, catalogue, tools, runtime) = (edge.cache(), edge.catalogue()?, edge.tools(), profile::runtime(edge)?);
     let bootstrap = args.source.clone().unwrap_or_else(|| machine_bootstrap(edge));
     let builder =
         Builder { cache: &cache, catalogue: &catalogue, tools: &tools, runtime: &runtime, bootstrap, app: args.app };
@@ -511,6 +516,6 @@ fn now() -> String {
 }
 
 /// Now, RFC 3339 in UTC to the second.
-fn now_seconds() -> String {
+pub(super) fn now_seconds() -> String {
     format!("{:.0}", jiff::Timestamp::now())
 }

@@ -54,6 +54,18 @@ impl NodeArgs {
         Self { profile: profile.map(str::to_owned), ..Self::default() }
     }
 
+    /// What holds for a job too, as words of a command line: not its nodes, which the scheduler chooses, nor the profile.
+    pub(super) fn to_args(&self) -> Vec<String> {
+        let instances = self.instances.and_then(|strategy| clap::ValueEnum::to_possible_value(&strategy));
+        let given = [
+            ("--container-runtime", self.container_runtime.clone()),
+            ("--agent", self.agent.clone()),
+            ("--instances", instances.map(|value| value.get_name().to_owned())),
+            ("--pmi", self.pmi.clone()),
+        ];
+        given.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?])).flatten().collect()
+    }
+
     /// Whether the user says which nodes may be used.
     pub(super) fn are_named(&self, edge: &Edge) -> bool {
         self.file(edge).is_some()

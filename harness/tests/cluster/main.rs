@@ -19,4 +19,5 @@ mod cluster {
     mod oar;
     mod slurm;
     mod ssh;
+    mod submit;
 }
