@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{commands, edge::Edge, progress::Progress};
+use super::{commands, edge::Edge, profile::Chosen, progress::Progress};
 use crate::{
     app::{Compilation, Compiler, Headers},
     case::{Case, Stack},
@@ -75,7 +75,7 @@ pub(super) fn build(edge: &Edge, args: &PackArgs) -> anyhow::Result<ExitCode> {
     for name in args.campaign.iter().chain(&quick) {
         let (origin, text) = config::text_of(name, |path| fs::read_to_string(path))?;
         let campaign = Campaign::with(&origin, &text, &Overrides::default())?;
-        let design = commands::resolved(edge, &campaign, &Overrides::default())?;
+        let design = commands::resolved(edge, &campaign, &Overrides::default(), &Chosen::plain(edge)?)?;
         design.cases.iter().chain(&design.probes).for_each(|case| needs.of_case(case, design.app));
         let is_file = config::BUILT_IN.iter().all(|(built_in, _)| built_in != name);
         let file = Path::new(name).file_name().filter(|_| is_file).map(|file| file.to_string_lossy());

@@ -391,6 +391,7 @@ pub(crate) fn manifest(design: &Design) -> Manifest {
             file("image base", "/home/user/.cache/sifbench/images/base.sif"),
         ],
         origins: text(&[("blocks", "campaign"), ("seed", "flag"), ("site", "built-in")]),
+        profile: None,
     }
 }
 
