@@ -11,10 +11,10 @@ mod probe;
 mod setup;
 mod shelf;
 mod show;
+mod tables;
 
 use std::{
     collections::BTreeMap,
-    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -28,11 +28,11 @@ pub use self::{
     setup::{SEES as SETUP_SEES, Setup, SetupError},
     shelf::{BUILT_IN, Origin, Resolved, Shelf},
     show::annotated,
+    tables::{ContainerTable, HostTable, LauncherTable, LimitsTable, ModeTable, SchedulerTable, Transport},
 };
 use crate::{
-    case::{Launcher, Mode},
+    case::Mode,
     id::{MpiVersion, SiteId},
-    site::{batch::Batch, nodes::Strategy},
 };
 
 /// The version of the format.
@@ -127,131 +127,6 @@ pub struct Profile {
     pub transport: BTreeMap<String, Transport>,
     /// Deadlines, s, as in a campaign.
     pub limits: LimitsTable,
-}
-
-/// How jobs are submitted.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SchedulerTable {
-    /// Which one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Batch>,
-    /// The command, before the script.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub submit: Vec<String>,
-    /// What stands at the head of a script. One that names something which nobody has given is left out.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub directives: Vec<String>,
-}
-
-/// What starts ranks.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LauncherTable {
-    /// Which one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Launcher>,
-    /// Parameters of Open MPI.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub mca: BTreeMap<String, String>,
-    /// Whether mpirun is told where it lies on other nodes. It is, unless this is false.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<bool>,
-    /// Variables of sifbench's own environment that launches get, on every node.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub export_env: Vec<String>,
-    /// How other nodes are reached: `["slurm"]`, or a remote shell.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub agent: Vec<String>,
-    /// What `srun --mpi` is given: those that are tried, in this order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub pmi: Vec<String>,
-}
-
-/// An Open MPI of the place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HostTable {
-    /// Which.
-    pub version: MpiVersion,
-    /// Where. May name variables, also of what `setup` sets.
-    pub prefix: String,
-    /// What a user does before.
-    #[serde(default, skip_serializing_if = "Setup::is_nothing")]
-    pub setup: Setup,
-    /// Variables that its launches get.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
-}
-
-/// How containers are entered.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ContainerTable {
-    /// `apptainer`, `singularity`, or a path; what is on `PATH` where it is not written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub runtime: Option<String>,
-    /// Flags of `exec`, or of `instance start` in the instance mode.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub flags: Option<Vec<String>>,
-    /// Bind mounts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub binds: Option<Vec<String>>,
-    /// Variables inside.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
-    /// The words by which the launcher itself enters an image, where it does so and no runtime is called: `{image}` is its
-    /// file, `{name}` the file's name without its ending.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub by_launcher: Vec<String>,
-    /// The directory from which images must be run; the cache where it is not written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub images: Option<String>,
-    /// The command that brings an image there; `{image}` is its file in the cache.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub stage: Vec<String>,
-}
-
-/// What holds for a mode.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ModeTable {
-    /// Why it cannot exist here: it is not launched, and reports say so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unsupported: Option<String>,
-    /// Nodes that it may take.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_nodes: Option<NonZeroU32>,
-    /// How instances live on several nodes. Of `hybrid-instance` alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub strategy: Option<Strategy>,
-}
-
-/// Settings of a transport.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Transport {
-    /// Parameters of Open MPI.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub mca: BTreeMap<String, String>,
-    /// Variables of the program, such as UCX's.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
-}
-
-/// Deadlines, s.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsTable {
-    /// From the start to the first hello.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hello_s: Option<f64>,
-    /// Longest silence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub silence_s: Option<f64>,
-    /// The whole launch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total_s: Option<f64>,
 }
 
 impl Profile {

@@ -263,7 +263,7 @@ pub(super) fn admitted(edge: &Edge, nodes: &NodeArgs, here: bool, chosen: Chosen
             "this looks like a login node of {scheduler}: figures from here would disturb others and mean nothing"
         );
         return Err(
-            Refused { reason, hint: "start it inside an allocation, or with --here if this node is yours" }.into()
+            Refused { reason, hint: "`sifbench submit` makes a job of it; else start it inside an allocation, or with --here if this node is yours" }.into()
         );
     }
     edge.say(&chosen.told());
