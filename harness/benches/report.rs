@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness::report::{
-    html,
+    html::{self, Beside},
     table::{self, Style},
 };
 
@@ -23,7 +23,7 @@ fn report(criterion: &mut Criterion) {
     group.sample_size(10);
     group.bench_function("model", |bencher| bencher.iter(|| black_box(&run).report()));
     group.bench_function("table", |bencher| bencher.iter(|| table::render(black_box(&report), Style::Plain)));
-    group.bench_function("html", |bencher| bencher.iter(|| html::render(black_box(&report))));
+    group.bench_function("html", |bencher| bencher.iter(|| html::render(black_box(&report), Beside::default())));
     group.bench_function("json", |bencher| bencher.iter(|| black_box(&report).to_json()));
     group.finish();
 }

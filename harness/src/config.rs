@@ -32,10 +32,11 @@ use crossing::{Matrix, Pair};
 use workload::WorkloadTable;
 
 /// Campaigns that come with the tool: name and text.
-pub const BUILT_IN: [(&str, &str); 3] = [
+pub const BUILT_IN: [(&str, &str); 4] = [
     ("quick", include_str!("../campaigns/quick.toml")),
     ("versions", include_str!("../campaigns/versions.toml")),
     ("matrix", include_str!("../campaigns/matrix.toml")),
+    ("aa", include_str!("../campaigns/aa.toml")),
 ];
 
 /// Why a campaign cannot be used.

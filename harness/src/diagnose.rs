@@ -182,6 +182,7 @@ pub fn diagnose(known: &Known<'_>) -> Vec<Finding> {
         return findings;
     }
     findings.sort_by_key(|finding| finding.about == About::Speed);
+    findings.splice(0..0, lost(known.record));
     if findings.first().is_none_or(|finding| finding.about == About::Speed) {
         findings.insert(0, unknown(known));
     }
@@ -215,17 +216,39 @@ fn find(rule: &Rule, known: &Known<'_>) -> Option<Finding> {
     })
 }
 
+/// What was seen to be gone when it ended: no rule, for it says of itself what it is.
+fn lost(record: &Record) -> Option<Finding> {
+    let evidence: Vec<String> = record.lost.iter().map(ToString::to_string).collect();
+    (!evidence.is_empty()).then(|| Finding {
+        rule: "lost".into(),
+        about: About::Failure,
+        short: evidence.join(", "),
+        cause: "Something of the launch was gone, or did not answer, when it ended.".into(),
+        confidence: Confidence::Proven,
+        evidence,
+        remedies: Vec::new(),
+        reference: String::new(),
+    })
+}
+
+/// What helps where the cause was told and lost on the way.
+const AGAIN: &str = "run the case again: the text is lost in some launches and comes through in others";
 fn unknown(known: &Known<'_>) -> Finding {
     let first: Vec<String> = said::meaningful(known.lines()).take(3).map(str::to_owned).collect();
     let evidence = if first.is_empty() { vec!["it said nothing".to_owned()] } else { first };
+    let (cause, remedies) = if said::lost(known.lines()) {
+        ("mpirun lost the text in which the ranks told why; what is left is below.", Remedy::Do(AGAIN).advice(known))
+    } else {
+        ("No rule knows this failure; what it said first is below.", None)
+    };
     Finding {
         rule: "unknown".into(),
         about: About::Failure,
         short: "cause unknown".into(),
-        cause: "No rule knows this failure; what it said first is below.".into(),
+        cause: cause.into(),
         confidence: Confidence::Unknown,
         evidence,
-        remedies: Vec::new(),
+        remedies: remedies.into_iter().collect(),
         reference: String::new(),
     }
 }

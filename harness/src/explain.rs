@@ -65,7 +65,7 @@ pub struct Ending {
     pub words: String,
     /// Which launches.
     pub attempts: Vec<AttemptId>,
-    /// Why, the most telling cause first: those that are seen in the first of them.
+    /// Why, the most telling cause first: those that are seen in the first of them, or in the first that tells more.
     pub findings: Vec<Finding>,
 }
 
@@ -202,21 +202,30 @@ impl Reader<'_> {
 
     fn endings(&self, case: &Case) -> Vec<Ending> {
         let id = case.id();
-        let mut endings: Vec<Ending> = Vec::new();
         let failed = |outcome: &Outcome| !matches!(outcome, Outcome::Completed | Outcome::Interrupted);
+        let mut alike: Vec<(String, Vec<&Record>)> = Vec::new();
         for record in self.run.records.iter().filter(|record| record.case == id && failed(&record.outcome)) {
             let words = record.outcome.to_string();
-            match endings.iter_mut().find(|ending| ending.words == words) {
-                Some(ending) => ending.attempts.push(record.attempt),
-                None => endings.push(Ending {
-                    outcome: record.outcome.clone(),
-                    words,
-                    attempts: vec![record.attempt],
-                    findings: self.diagnose(case, record),
-                }),
+            match alike.iter_mut().find(|(known, _)| *known == words) {
+                Some((_, records)) => records.push(record),
+                None => alike.push((words, vec![record])),
             }
         }
-        endings
+        let ending = |(words, records): (String, Vec<&Record>)| Ending {
+            outcome: records[0].outcome.clone(),
+            words,
+            attempts: records.iter().map(|record| record.attempt).collect(),
+            findings: self.told(case, &records),
+        };
+        alike.into_iter().map(ending).collect()
+    }
+
+    /// Why launches that ended alike did so, by the first of them that tells a cause: what ranks say may be lost.
+    fn told(&self, case: &Case, records: &[&Record]) -> Vec<Finding> {
+        let is_known = |findings: &Vec<Finding>| findings.iter().any(|f| f.confidence != Confidence::Unknown);
+        let mut launches = records.iter().map(|record| self.diagnose(case, record));
+        let first = launches.next().unwrap_or_default();
+        if is_known(&first) { first } else { launches.find(is_known).unwrap_or(first) }
     }
 
     /// What slows the figures of a case, as one of its launches shows it: an analysed one where there is one.

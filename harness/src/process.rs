@@ -17,6 +17,7 @@ mod hidden;
 mod hold;
 mod in_rank;
 mod lines;
+mod look;
 mod ours;
 mod owner;
 mod procfs;
@@ -46,10 +47,11 @@ pub use self::{
     capture::Captured,
     duet::{Part, duet},
     env::Env,
-    guest::{PREPARE, SWEEP, SweptNode},
+    guest::{GUARD, GUARDED, SWEEP, SweptNode},
     hidden::hidden_word,
     in_rank::NO_INSTANCE,
     lines::Excerpt,
+    look::{LOOK, Seen, SeenNode, here as look_here},
     owner::{Owner, Standing},
     supervise::{Deadlines, Ended, Exit, Launch, Pulse, Reason},
     tap::Stream,

@@ -2,6 +2,8 @@
 //!
 //! Readers ignore fields they do not know; [`SCHEMA`] changes when a known field changes its meaning.
 
+pub mod lost;
+
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use bench_app::{
@@ -19,6 +21,7 @@ use crate::{
     decision::{Decision, Pairs},
     id::{AttemptId, CaseId, Sha256, SiteId},
 };
+use lost::Lost;
 
 /// Version of everything under a run's directory.
 pub const SCHEMA: u32 = 1;
@@ -167,6 +170,9 @@ pub struct Record {
     /// What else the ranks told besides batches.
     #[serde(default)]
     pub observed: Observed,
+    /// What was gone, or did not answer, when it ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Lost>,
     /// First meaningful lines that were not frames, standard error before standard output.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub said: Vec<String>,
@@ -306,7 +312,7 @@ pub enum Outcome {
         /// The visit during which it ended.
         last: Option<Begin>,
     },
-    /// The launcher ended by a signal.
+    /// A signal ended the launcher, or by its own words a rank.
     Signaled {
         /// The signal's number.
         signal: i32,

@@ -2,6 +2,7 @@
 
 mod duet;
 mod elsewhere;
+mod gone;
 mod instance;
 pub mod pmi;
 pub mod watch;
@@ -17,7 +18,7 @@ use crate::{
     medians::Medians,
     plan::{self, Step},
     process::{Attempt, Captured, Deadlines, Ended, Env, Launch, ProcessError, Pulse, Room, Stream, Swept},
-    record::{Design, Limits, Outcome, Record, Sample, SampleRange},
+    record::{Design, Limits, Outcome, Record, Sample, SampleRange, lost::Lost},
     site::nodes::Nodes,
     store::{Store, StoreError},
 };
@@ -189,16 +190,13 @@ impl Runner<'_> {
     ) -> Result<(Made, Found), RunError> {
         let elsewhere = Elsewhere { nodes, hosts: &commands.elsewhere, env: self.env.scheduled };
         let mut attempt = self.room.attempt(&id.to_string())?;
-        let (marker, scratch) = (attempt.marker().to_owned(), attempt.scratch().to_owned());
-        let made = match elsewhere.prepare(&mut attempt) {
-            Ok(None) => self.launch(&mut attempt, commands, store, making),
+        let made = match elsewhere.prepare(&mut attempt, deadlines(&self.design.limits).total) {
+            Ok(None) => self.launch(&mut attempt, (commands, &elsewhere), store, making),
             Ok(Some(outcome)) => Ok(Made::nothing(outcome)),
             Err(error) => Err(error),
         };
-        let here = words(&attempt.close());
         // Also after a failure of our own: what runs there would go on.
-        let mut found = elsewhere.sweep(self.room, &marker, &scratch)?;
-        found.words = [here, found.words].concat();
+        let found = elsewhere.close(self.room, attempt)?;
         Ok((made?, found))
     }
 
@@ -206,16 +204,21 @@ impl Runner<'_> {
     fn launch(
         &self,
         attempt: &mut Attempt<'_>,
-        commands: &Commands,
+        (commands, elsewhere): (&Commands, &Elsewhere<'_>),
         store: &Store,
         making: &mut Making<'_>,
     ) -> Result<Made, RunError> {
         let started = clock();
         if let Some(outcome) = self.start(attempt, commands)? {
-            return Ok(Made { wall: started.elapsed(), outcome });
+            return Ok(Made::refused(started.elapsed(), outcome));
         }
         let (launch, begun) = (self.supervised(commands, making, store), clock());
-        let ended = attempt.supervise(&launch, &mut |stream, line| making.line(begun, stream, line));
+        let (marker, mut seen) = (attempt.marker().to_owned(), None);
+        let ended =
+            attempt.supervise_and_look(&launch, &mut |stream, line| making.line(begun, stream, line), &mut || {
+                seen = Some(elsewhere.look(self.room, &marker))
+            });
+        seen.iter().for_each(|(seen, silent)| making.watch.looked(seen, silent));
         let made = making.made(ended, begun)?;
         self.stop(attempt, commands);
         Ok(made)
@@ -261,12 +264,19 @@ struct Making<'s> {
 struct Made {
     wall: Duration,
     outcome: Outcome,
+    /// What was gone by then.
+    lost: Vec<Lost>,
 }
 
 impl Made {
     /// No launch at all.
     fn nothing(outcome: Outcome) -> Self {
-        Self { wall: Duration::ZERO, outcome }
+        Self::refused(Duration::ZERO, outcome)
+    }
+
+    /// No launch, after some time.
+    fn refused(wall: Duration, outcome: Outcome) -> Self {
+        Self { wall, outcome, lost: Vec::new() }
     }
 }
 
@@ -281,8 +291,12 @@ impl Making<'_> {
 
     fn made(&self, ended: Result<Ended, ProcessError>, begun: Instant) -> Result<Made, RunError> {
         Ok(match ended {
-            Ok(ended) => Made { wall: ended.wall, outcome: self.watch.outcome(ended.exit, ended.reason) },
-            Err(error) => Made { wall: begun.elapsed(), outcome: not_started(error)? },
+            Ok(ended) => Made {
+                wall: ended.wall,
+                outcome: self.watch.outcome(ended.exit, ended.reason),
+                lost: self.watch.lost(ended.exit, ended.reason),
+            },
+            Err(error) => Made::refused(begun.elapsed(), not_started(error)?),
         })
     }
 
@@ -301,6 +315,7 @@ impl Making<'_> {
             wall_ns: nanos(made.wall),
             hello_ns: hello.map(nanos),
             outcome: made.outcome,
+            lost: made.lost,
             said: watch.said(),
             hello: watch.hello.take(),
             facts: watch.facts.take(),

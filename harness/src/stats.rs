@@ -5,21 +5,25 @@
 //! bootstrap describes absolute values and decides nothing.
 
 mod bootstrap;
+mod clustered;
 mod evidence;
 mod holm;
 mod judgement;
 mod rank_sum;
 mod share;
+mod sign;
 mod signed_rank;
 
 use serde::{Deserialize, Serialize};
 
 pub use bootstrap::bootstrap_median;
+pub use clustered::Clustered;
 pub use evidence::Evidence;
 pub use holm::holm;
 pub use judgement::{ALPHA, Finding, Judgement, Margin, Side, judge};
 pub use rank_sum::unpaired;
 pub use share::Share;
+pub use sign::sign;
 pub use signed_rank::{hodges_lehmann, log_ratios, paired, signed_rank};
 
 /// A figure with the range of values that the data do not contradict.
@@ -63,6 +67,8 @@ pub enum Method {
     SignedRank,
     /// Hodges-Lehmann shift with the inverted exact Mann-Whitney test.
     RankSum,
+    /// Median with the inverted exact sign test.
+    Sign,
     /// Median with expanded percentiles of a bootstrap over launches: for absolute values, never for decisions.
     Bootstrap,
 }
@@ -74,6 +80,7 @@ impl Method {
         match self {
             Method::SignedRank => "Hodges-Lehmann estimate, exact Wilcoxon signed-rank interval",
             Method::RankSum => "Hodges-Lehmann shift, exact Mann-Whitney (Moses) interval",
+            Method::Sign => "median, exact sign test's interval",
             Method::Bootstrap => "median, expanded percentile bootstrap over launches",
         }
     }
@@ -84,7 +91,7 @@ impl Method {
     #[must_use]
     pub fn fewest(self, p: f64) -> usize {
         let step = |k: f64| match self {
-            Method::SignedRank | Method::Bootstrap => 0.5,
+            Method::SignedRank | Method::Sign | Method::Bootstrap => 0.5,
             Method::RankSum => k / (2.0 * (2.0 * k - 1.0)),
         };
         let smallest = (1..).scan(2.0, |smallest, k| {

@@ -10,7 +10,10 @@ mod synthetic;
 use std::{fs, path::PathBuf};
 
 use chromium::{Chromium, Screen};
-use harness::report::{Role, html};
+use harness::report::{
+    Role,
+    html::{self, Beside},
+};
 use serde_json::{Value, json};
 
 const FAULTS: &str = include_str!("browser/faults.js");
@@ -86,14 +89,12 @@ const WIDTHS: [u32; 2] = [1280, 400];
 #[ignore = "needs chromium (scripts/test)"]
 fn the_report_is_sound_wide_and_narrow_light_and_dark_and_on_paper() {
     let mut viewer = Viewer::new();
-    let runs = [synthetic::quick(6, 1), synthetic::two_versions(6, 3), synthetic::crossed(16, 1)];
-    let mut reports: Vec<_> = runs.iter().map(synthetic::Run::report).collect();
+    let mut runs = vec![synthetic::quick(6, 1), synthetic::two_versions(6, 3), synthetic::crossed(16, 1)];
     let mut unfinished = synthetic::quick(6, 1);
     unfinished.records.truncate(20);
     unfinished.samples.retain(|sample| sample.attempt.0 <= 20);
-    reports.push(unfinished.report());
-    for report in &reports {
-        let page = html::render(report);
+    runs.push(unfinished);
+    for page in runs.iter().map(synthetic::Run::page) {
         for width in WIDTHS {
             let light = viewer.view(&page, Screen { width, dark: false, paper: false });
             let dark = viewer.view(&page, Screen { width, dark: true, paper: false });
@@ -115,7 +116,7 @@ fn a_command_is_copied_as_it_was_executed() {
         record.command.args.insert(1, "two  words & <more>".into());
     }
     let report = run.report();
-    let file = viewer.write(&html::render(&report));
+    let file = viewer.write(&html::render(&report, Beside::default()));
     viewer.browser.show(&file, Screen { width: 400, dark: false, paper: false });
     let copied = viewer.browser.evaluate(
         "[...document.querySelectorAll('#commands pre')].map(pre => {
@@ -136,7 +137,7 @@ fn a_command_is_copied_as_it_was_executed() {
 #[ignore = "needs chromium (scripts/test)"]
 fn a_page_that_is_not_sound_is_found_out() {
     let mut viewer = Viewer::new();
-    let page = html::render(&synthetic::quick(6, 1).report());
+    let page = synthetic::quick(6, 1).page();
     let policy = page.lines().find(|line| line.contains("Content-Security-Policy")).unwrap().to_owned();
     let mut check = |width: u32, changes: &[(&str, &str)], expected: &str| {
         let mut broken = page.clone();

@@ -170,6 +170,20 @@ fn explain_names_causes_with_their_evidence_and_what_to_type() {
     sifbench(&home()).arg("explain").assert().code(1).stderr(contains("hint"));
 }
 
+/// The page of the published run says what to type, and leads from its hang to the remedy.
+#[test]
+fn the_page_holds_what_recommend_and_explain_say() {
+    let home = home();
+    let page = home.path().join("page.html");
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/vm-2-cores");
+    sifbench(&home).args(["report", published, "-o"]).arg(&page).assert().code(0);
+    let page = std::fs::read_to_string(&page).unwrap().replace("<span>", "").replace("</span>", "");
+    for part in ["id=\"recommendation\"", "href=\"#why-", "<dt>proven</dt>", "user namespace differs between ranks"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(page.contains("<code>apptainer exec --sharens</code>"));
+}
+
 #[test]
 fn report_without_a_run_says_where_it_looked() {
     sifbench(&home()).arg("report").assert().code(1).stderr(contains("results"));

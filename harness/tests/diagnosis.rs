@@ -1,13 +1,20 @@
 //! Every rule against a launch that was made to fail in its way. `faults/` makes them, with a real Apptainer and MPI.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use bench_app::{Bytes, Kernel};
 use harness::{
     case::{Case, Entry, Stack},
     diagnose::{Confidence, Finding, Known, diagnose, line, remedy::Change, rules},
-    record::Record,
+    explain::explain,
+    id::AttemptId,
+    record::{Observed, Outcome, Record},
+    report, store,
 };
 use serde::Deserialize;
 
@@ -106,6 +113,51 @@ fn a_rule_claims_no_more_than_what_was_seen() {
     assert_eq!(first(&newer).unwrap().rule, "newer-launcher");
     newer.record.observed.boot.as_mut().unwrap().namespace = None;
     assert_eq!(first(&newer).unwrap().rule, "unknown", "who launched is not known");
+}
+
+/// mpirun 4.1.8 loses in some launches what ranks tell it; the launch is then no riddle of ours, and worth another try.
+#[test]
+fn a_cause_that_was_lost_on_the_way_is_not_guessed() {
+    let mut captured = Captured::read("component-missing");
+    let frame = "[vm:1] [[2,0],0] ORTE_ERROR_LOG: Out of resource in file orte/util/show_help.c at line 507";
+    captured.record.said = vec![frame.to_owned()];
+    captured.log.clone_from(&captured.record.said);
+    let findings = diagnose(&captured.known());
+    let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
+    assert_eq!(finding.confidence, Confidence::Unknown);
+    assert_eq!(finding.evidence, [frame]);
+    let advised: Vec<_> = finding.remedies.iter().map(|advice| advice.text.as_str()).collect();
+    assert!(matches!(advised.as_slice(), [text] if text.starts_with("run the case again")), "{advised:?}");
+}
+
+/// A case whose first launch lost its words is explained by the next one that has them.
+#[test]
+fn launches_that_ended_alike_are_explained_by_one_that_tells_why() {
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/vm-2-cores");
+    let mut run = store::load(&store::resolve(Path::new(published)).unwrap()).unwrap();
+    let label = "hybrid 5.0.11 > 4.1.8";
+    let id = run.design.probes.iter().find(|case| case.label() == label).unwrap().id();
+    let mut failed = Vec::new();
+    for record in run.records.iter_mut().filter(|record| record.case == id) {
+        record.outcome = Outcome::Exited { code: 1, last: None };
+        (record.facts, record.observed, record.said) = (None, Observed::default(), Vec::new());
+        failed.push(record.attempt);
+    }
+    let [first, second] = failed[..] else { panic!("{failed:?}") };
+    let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
+    let rules = |telling| {
+        let log = |attempt| match attempt == telling {
+            true => vec!["A requested component was not found".to_owned()],
+            false => vec!["ORTE_ERROR_LOG: Not found in file show_help.c at line 507".to_owned()],
+        };
+        let explained = explain(&run, &report, &log, Some(label)).unwrap();
+        let [ending] = &explained.cases[0].endings[..] else { panic!("{explained:?}") };
+        assert_eq!(ending.attempts, failed);
+        ending.findings.iter().map(|finding| finding.rule.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(first), ["component-missing"]);
+    assert_eq!(rules(second), ["component-missing"]);
+    assert_eq!(rules(AttemptId(0)), ["unknown"]);
 }
 
 /// Advice never takes a fabric away, nor where it is not known whether there is one.

@@ -8,13 +8,13 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
 use harness::{
     command::CommandSpec,
-    process::{Env, Place, ProcessError, Pulse, Room, SweptNode},
+    process::{Env, GUARDED, Place, ProcessError, Pulse, Room, SweptNode},
 };
 
 const SIFBENCH: &str = env!("CARGO_BIN_EXE_sifbench");
@@ -22,6 +22,39 @@ const MPIRUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mpirun
 
 fn sifbench(words: &[&str]) -> Output {
     Command::new(SIFBENCH).args(words).env_remove("SHELL").output().unwrap()
+}
+
+/// A guard that has said that it is one, and what it is heard by.
+fn guard(marker: &str, directory: &Path, seconds: &str) -> (Child, BufReader<std::process::ChildStdout>) {
+    let words = ["__guard", marker, directory.to_str().unwrap(), seconds];
+    let mut guard = Command::new(SIFBENCH).args(words).stdout(Stdio::piped()).spawn().unwrap();
+    let mut heard = BufReader::new(guard.stdout.take().unwrap());
+    let mut line = String::new();
+    heard.read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), GUARDED);
+    (guard, heard)
+}
+
+/// Ranks of an attempt, detached in every way, that leave their numbers in `place`.
+fn ranks(place: &Path, marker: &str) {
+    fs::create_dir(place).unwrap();
+    let mut launch = Command::new(MPIRUN);
+    launch.arg("orphans").arg(place).env("SIFBENCH_ATTEMPT", marker).stdout(Stdio::null()).stderr(Stdio::null());
+    launch.status().unwrap();
+}
+
+fn pid(place: &Path, name: &str) -> String {
+    fs::read_to_string(place.join(name)).unwrap()
+}
+
+/// Those of them that bear the marker.
+const MARKED: [&str; 3] = ["group", "session", "stubborn"];
+
+/// Ends the rank that lost its environment: it is known only by whose child it is, and here its parent has gone before.
+fn end_the_bare(places: &[&Path]) {
+    for place in places {
+        let _ = Command::new("kill").args(["-9", pid(place, "bare").trim()]).stderr(Stdio::null()).status();
+    }
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -76,21 +109,14 @@ fn a_node_is_swept_of_what_bears_the_marker_and_of_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let (base, marker, other) = (dir.path().join("base"), "a0001.1.2.3.", "a0001.1.2.30.");
     let scratch = base.join("0123abcd");
-    let prepared = sifbench(&["__prepare", marker, scratch.to_str().unwrap()]);
-    assert!(prepared.status.success(), "{}", text(&prepared.stderr));
+    let (mut guard, _heard) = guard(marker, &scratch, "600");
     assert!(scratch.join("t").is_dir() && scratch.join("c").is_dir());
 
-    // Ranks, detached in every way, and the same of another attempt of the same user.
+    // Ranks, and the same of another attempt of the same user.
     let (ours, theirs) = (dir.path().join("ours"), dir.path().join("theirs"));
-    for (place, marker) in [(&ours, marker), (&theirs, other)] {
-        fs::create_dir(place).unwrap();
-        let mut launch = Command::new(MPIRUN);
-        launch.arg("orphans").arg(place).env("SIFBENCH_ATTEMPT", marker).stdout(Stdio::null()).stderr(Stdio::null());
-        launch.status().unwrap();
-    }
-    let pid = |place: &Path, name: &str| fs::read_to_string(place.join(name)).unwrap();
-    let marked = ["group", "session", "stubborn"];
-    marked.iter().for_each(|name| assert!(runs(&pid(&ours, name)) && runs(&pid(&theirs, name)), "{name}"));
+    ranks(&ours, marker);
+    ranks(&theirs, other);
+    MARKED.iter().for_each(|name| assert!(runs(&pid(&ours, name)) && runs(&pid(&theirs, name)), "{name}"));
 
     let sweep = |marker: &str| -> SweptNode {
         let swept = sifbench(&["__sweep", marker, scratch.to_str().unwrap()]);
@@ -98,20 +124,63 @@ fn a_node_is_swept_of_what_bears_the_marker_and_of_nothing_else() {
         serde_json::from_slice(&swept.stdout).unwrap()
     };
     let node = sweep(marker);
+    assert!(!guard.wait().unwrap().success(), "the guard is relieved");
     assert_eq!(node.host, fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim());
     assert!(node.swept.processes >= 3 && node.swept.left.is_empty(), "{node:?}");
-    marked.iter().for_each(|name| assert!(!runs(&pid(&ours, name)), "{name} survived"));
-    marked.iter().for_each(|name| assert!(runs(&pid(&theirs, name)), "the other attempt's {name} was killed"));
+    MARKED.iter().for_each(|name| assert!(!runs(&pid(&ours, name)), "{name} survived"));
+    MARKED.iter().for_each(|name| assert!(runs(&pid(&theirs, name)), "the other attempt's {name} was killed"));
     assert!(!scratch.exists());
     assert!(sweep(marker).swept.nothing(), "a clean node is clean");
     assert!(sweep(other).swept.processes >= 3);
-    // What lost its environment is known only by whose child it is, and here its parent has gone before.
-    for place in [&ours, &theirs] {
-        let _ = Command::new("kill").args(["-9", pid(place, "bare").trim()]).stderr(Stdio::null()).status();
-    }
+    end_the_bare(&[&ours, &theirs]);
     for bad in ["", "a0001", "a0001.1.2.3"] {
         assert_eq!(sifbench(&["__sweep", bad, scratch.to_str().unwrap()]).status.code(), Some(2), "part of a marker");
     }
+}
+
+#[test]
+fn a_guard_that_is_left_alone_sweeps_its_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let (base, theirs) = (dir.path().join("base"), dir.path().join("theirs"));
+    ranks(&theirs, "a0002.1.2.30.");
+    // Its harness is gone, which closes the connection; it is asked to end; or it has waited for too long.
+    let check = |what: &str, seconds: &str, leave: &dyn Fn(&Child, BufReader<std::process::ChildStdout>)| {
+        let (scratch, ours) = (base.join("0123abcd"), dir.path().join(what));
+        let (mut guard, heard) = guard("a0002.1.2.3.", &scratch, seconds);
+        ranks(&ours, "a0002.1.2.3.");
+        leave(&guard, heard);
+        assert!(guard.wait().unwrap().success(), "{what}");
+        MARKED.iter().for_each(|name| assert!(!runs(&pid(&ours, name)), "{what}: {name} survived"));
+        assert!(!scratch.exists(), "{what}");
+        end_the_bare(&[&ours]);
+    };
+    check("alone", "600", &|_, heard| drop(heard));
+    check("asked", "600", &|guard, _heard| {
+        rustix::process::kill_process(rustix::process::Pid::from_child(guard), rustix::process::Signal::TERM).unwrap();
+    });
+    check("late", "1", &|guard, heard| {
+        eventually("its time is over", || !runs(&guard.id().to_string()));
+        drop(heard);
+    });
+    MARKED.iter().for_each(|name| assert!(runs(&pid(&theirs, name)), "another attempt's {name} was killed"));
+    sifbench(&["__sweep", "a0002.1.2.30.", base.join("x").to_str().unwrap()]);
+    end_the_bare(&[&theirs]);
+}
+
+#[test]
+fn the_next_guard_of_a_node_clears_what_one_left_that_was_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (base, ours) = (dir.path().join("base"), dir.path().join("ours"));
+    let (mut killed, _heard) = guard("a0003.1.2.3.", &base.join("0123abcd"), "600");
+    ranks(&ours, "a0003.1.2.3.");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let (mut next, heard) = guard("a0003.4.5.6.", &base.join("4567abcd"), "600");
+    MARKED.iter().for_each(|name| assert!(!runs(&pid(&ours, name)), "{name} survived"));
+    assert!(!base.join("0123abcd").exists() && base.join("4567abcd").exists());
+    drop(heard);
+    assert!(next.wait().unwrap().success() && !base.exists());
+    end_the_bare(&[&ours]);
 }
 
 #[test]
@@ -120,7 +189,7 @@ fn a_directory_that_others_prepared_is_no_attempts() {
     let base = dir.path().join("base");
     fs::create_dir(&base).unwrap();
     fs::set_permissions(&base, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-    let prepared = sifbench(&["__prepare", "a.1.", base.join("x").to_str().unwrap()]);
+    let prepared = sifbench(&["__guard", "a.1.", base.join("x").to_str().unwrap(), "600"]);
     assert!(!prepared.status.success() && text(&prepared.stderr).contains("open to other users"));
 }
 

@@ -12,8 +12,12 @@ use bench_app::{Bytes, Kernel};
 use harness::{
     case::Mode,
     decision::Pairs,
+    recommend::recommend,
     record::{Outcome, Phase},
-    report::{CellStatus, Report, Verdict, html},
+    report::{
+        CaseReport, CellStatus, Report, Verdict,
+        html::{self, Beside},
+    },
 };
 
 const KI: u64 = 1024;
@@ -40,7 +44,10 @@ fn attribute<'p>(attributes: &'p str, name: &str) -> Option<&'p str> {
 /// What holds of every page: sound elements, headings in order, targets that exist, scoped headers, pictures in words, and
 /// nothing that is fetched.
 fn check(report: &Report) -> String {
-    let page = html::render(report);
+    sound(html::render(report, Beside::default()))
+}
+
+fn sound(page: String) -> String {
     let (mut open, mut headings, mut ids, mut targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (name, attributes, closes) in tags(&page) {
         if closes {
@@ -101,7 +108,7 @@ fn lines(picture: &str, ink: &str) -> Vec<usize> {
 
 #[test]
 fn the_golden_report_is_reproduced_byte_for_byte() {
-    let page = check(&synthetic::quick(12, 1).report());
+    let page = sound(synthetic::quick(12, 1).page());
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/quick.html");
     #[expect(clippy::disallowed_methods, reason = "the edge of a test")]
     if std::env::var_os("SIFBENCH_GOLDEN").is_some_and(|value| value == "write") {
@@ -379,8 +386,8 @@ fn a_cell_is_reached_by_its_row_and_column() {
 
 #[test]
 fn a_matrix_is_a_heat_map_in_words_whose_cells_lead_to_their_cases() {
-    let report = synthetic::crossed(16, 1).report();
-    let page = check(&report);
+    let run = synthetic::crossed(16, 1);
+    let (report, page) = (run.report(), sound(run.page()));
     let maps: Vec<&str> =
         page.split("<table class=\"heat\">").skip(1).map(|rest| between(rest, "", "</table>")).collect();
     assert_eq!(maps.len(), 2, "hybrid and hybrid-sharens");
@@ -396,4 +403,47 @@ fn a_matrix_is_a_heat_map_in_words_whose_cells_lead_to_their_cases() {
     }
     let diagonal = maps[0].matches("matched\"").count();
     assert_eq!(diagonal, 4);
+}
+
+/// What fails leads to its cause, the evidence and what to type.
+#[test]
+fn causes_and_the_recommendation_stand_on_the_page() {
+    let run = synthetic::quick(12, 1);
+    let (report, page) = (run.report(), sound(run.page()));
+    let broken = |case: &CaseReport| case.cells.iter().any(|cell| matches!(cell.status, CellStatus::Failed { .. }));
+    let failing: Vec<_> = report.cases.iter().filter(|case| broken(case)).map(|case| &case.id).collect();
+    assert_eq!(failing.len(), 1);
+    let causes = between(&page, "<section id=\"causes\"", "</section>");
+    for id in failing.into_iter().chain(report.probes.iter().map(|probe| &probe.id)) {
+        let target = format!("why-{id}");
+        assert!(page.contains(&format!("href=\"#{target}\"")) && causes.contains(&format!("id=\"{target}\"")));
+    }
+    let causes = causes.replace("<span>", "").replace("</span>", "");
+    for words in
+        ["hang at latency 4 MiB", "launches 3, 4", "user namespace one a rank", "<dt>said</dt>", "2 singletons"]
+    {
+        assert!(causes.contains(words), "{words}: {causes}");
+    }
+    assert!(!causes.contains("MPI_Finalize"), "what hung did not end late");
+    let typed = between(&page, "<section id=\"recommendation\"", "</section>");
+    let choice = recommend(&report, &run.design).choice.unwrap();
+    assert!(typed.contains(&format!("<span class=\"name\">{}</span>", choice.label)), "{typed}");
+    assert!(typed.contains("IMG") && typed.contains("ruled out"), "{typed}");
+    let alone = check(&report);
+    assert!(!alone.contains("id=\"causes\"") && !alone.contains("#why-"));
+}
+
+/// Cells of a heat map lead to causes too, and what many of them suffer from is told once.
+#[test]
+fn a_cause_that_many_crossings_share_is_told_once() {
+    let run = synthetic::crossed(6, 1);
+    let page = sound(run.page());
+    let maps: String = page.split("<table class=\"heat\">").skip(1).map(|rest| between(rest, "", "</table>")).collect();
+    let causes = between(&page, "<section id=\"causes\"", "</section>");
+    let groups: Vec<&str> = causes.split("<div class=\"cause\">").skip(1).collect();
+    let singletons: Vec<_> = groups.iter().filter(|group| group.contains("<h3>2 singletons")).collect();
+    let [group] = singletons[..] else { panic!("{} groups", singletons.len()) };
+    let ids: Vec<&str> = group.split("id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(ids.len(), 8, "{ids:?}");
+    assert!(ids.iter().all(|id| maps.contains(&format!("href=\"#{id}\""))));
 }

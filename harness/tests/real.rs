@@ -255,6 +255,35 @@ fn plain_hybrid_hangs_at_4_mib_keeps_the_rest_and_a_bystander_lives() {
     assert!(measured.cells.iter().all(|cell| cell.bytes < Bytes(4 << 20)), "{:?}", measured.cells);
 }
 
+/// The hang of plain hybrid as it is and with each remedy: both of them make figures of it, in a run of their own.
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
+fn remedies_are_tried_and_shown_beside_what_was() {
+    let bench = Bench::new();
+    bench.run(&campaign(&[Mode::Hybrid], "4.1.8", 1, "latency = [\"8\", \"4Mi\"]", "[limits]\nsilence_s = 4.0\n"));
+    let output = bench.sifbench(&["explain", "--try-remedies", "--results", "remedies"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    bench.assert_clean();
+    let tried = store::load(&store::resolve(&bench.dir.path().join("remedies")).unwrap()).unwrap();
+    let ends = |wanted: &dyn Fn(&Case) -> bool| -> Vec<String> {
+        let cases = tried.design.probes.iter().filter(|case| wanted(case));
+        cases.flat_map(|case| records_of(&tried, case)).map(|record| record.outcome.to_string()).collect()
+    };
+    let copying = "btl_vader_single_copy_mechanism";
+    let is_plain = |case: &Case| case.stack.mode() == Mode::Hybrid;
+    let without = |case: &Case| is_plain(case) && !case.settings.mca.contains_key(copying);
+    assert_eq!(ends(&without), ["hang at latency 4 MiB", "hang at latency 4 MiB"]);
+    assert_eq!(ends(&|case| is_plain(case) && case.settings.mca.contains_key(copying)), ["completed"]);
+    assert_eq!(ends(&|case| case.stack.mode() == Mode::HybridSharens), ["completed"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    let (before, after) = told.split_once("--sharens").unwrap();
+    assert!(before.contains("as it is") && before.contains("hang at latency 4 MiB"), "{told}");
+    let (sharens, none) = after.split_once(copying).unwrap();
+    let has_figure =
+        |words: &str| words.contains("latency 4 MiB") && [" µs", " us", " ms"].iter().any(|unit| words.contains(unit));
+    assert!(has_figure(sharens) && has_figure(none), "{told}");
+}
+
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {

@@ -1,6 +1,7 @@
 //! The report of synthetic runs: what the model says, and what each renderer makes of it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+#[expect(dead_code, reason = "other tests use the rest")]
 mod synthetic;
 
 use bench_app::{Bytes, Kernel};

@@ -81,12 +81,14 @@ pub(crate) struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    /// `MPI_Send`.
+    /// `MPI_Send`. The next place is found while the message is under way: an answer waits for nothing but its send.
     #[inline(always)]
     pub(crate) fn send(&mut self) -> Result<(), MpiError> {
         let Endpoint { count, datatype, peer, comm, .. } = self.to;
         // SAFETY: the place holds `count` bytes borrowed for as long as `self` lives.
-        check("MPI_Send", unsafe { ffi::MPI_Send(self.from.next(), count, datatype, peer, TAG, comm) })
+        let code = unsafe { ffi::MPI_Send(self.from.next.cast(), count, datatype, peer, TAG, comm) };
+        self.from.next();
+        check("MPI_Send", code)
     }
 }
 

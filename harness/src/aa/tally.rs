@@ -4,26 +4,27 @@ use bench_app::{Bytes, Kernel};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    report::{CaseReport, CellReport, LaunchFigure, Ratio, Report, Verdict},
-    stats::{self, Share, Side},
+    report::{CaseReport, CellReport, LaunchFigure, Ratio, Report, Verdict, judge::pairs},
+    stats::{self, Clustered, Evidence, Share, Side},
 };
 
-/// Counts over trials.
+/// Counts over trials. Those in which nothing differs and those with a slowdown are different trials.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Of each cell, the trials in which the interval of the baseline's twin excluded 1.
+    /// What the baseline's twin showed, cell by cell.
     pub cells: Vec<CellTally>,
+    /// Of all cells together, the comparisons of the twin whose interval excluded 1; those of a trial are a cluster.
+    pub alarms: Clustered,
     /// Families in which any comparison was called different (Holm) although none is.
     pub families: Share,
-    /// Families in which any comparison was called slower or faster, by more than the margin, although none is.
-    pub changed: Share,
-    /// What was found of the slowdowns that were injected.
+    /// Comparisons called slower or faster, by more than the margin, although none is; those of a trial are a cluster.
+    pub claims: Clustered,
+    /// What was found of the slowdowns that were injected, cell by cell.
     pub found: Vec<Found>,
+    /// The same of all cells together.
+    pub found_in_all: Vec<FoundInAll>,
     /// Comparisons of the earlier with the later of two equal launches of a block, in which p was at most 5 %.
     pub biased: Share,
-    /// How many times as long the later one took, a figure a comparison.
-    #[serde(skip)]
-    pub later: Vec<f64>,
 }
 
 /// One cell of the baseline against itself.
@@ -35,6 +36,12 @@ pub struct CellTally {
     pub bytes: Bytes,
     /// Trials in which the 95 % interval of the ratio excluded 1.
     pub excluded: Share,
+    /// Of each trial, the logarithm of the twin's time over the baseline's.
+    #[serde(skip)]
+    pub twin: Vec<f64>,
+    /// Of each trial, the logarithm of the later launch's time over the earlier's.
+    #[serde(skip)]
+    pub later: Vec<f64>,
 }
 
 /// How often a slowdown was found in one cell.
@@ -52,54 +59,68 @@ pub struct Found {
     pub slower: Share,
 }
 
+/// How often a slowdown was found in all cells; those of a trial are a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoundInAll {
+    /// The slowdown.
+    pub slowdown: f64,
+    /// Called different.
+    pub shown: Clustered,
+    /// Called slower.
+    pub slower: Clustered,
+}
+
 impl Tally {
     /// Adds the baseline's twin: as a comparison, and by the order in which the two were launched.
     pub(super) fn add_twin(&mut self, report: &Report) {
         let (Some(twin), Some(baseline)) = (report.twin(), report.baseline()) else { return };
-        for (cell, ratio) in ratios(twin) {
-            if let Some(interval) = ratio.interval {
-                self.add_cell(CellTally {
-                    kernel: cell.kernel,
-                    bytes: cell.bytes,
-                    excluded: Share::once(!interval.contains(1.0)),
-                });
-            }
-        }
+        let mut alarms = Share::default();
         for (cell, figure) in twin.figures() {
             let same = |other: &CellReport| (other.kernel, other.bytes) == (cell.kernel, cell.bytes);
             let reference = baseline.figures().find(|(other, _)| same(other)).map(|(_, figure)| figure);
-            let pairs = reference.map(|reference| by_order(&figure.launches, &reference.launches));
-            if let Some(evidence) = stats::paired(&stats::log_ratios(&pairs.unwrap_or_default())) {
-                self.later.push(evidence.estimate().exp());
-                self.biased += Share::once(evidence.p() <= stats::ALPHA);
-            }
+            let (Some(ratio), Some(reference)) = (&figure.ratio, reference) else { continue };
+            let excluded = ratio.interval.map(|interval| Share::once(!interval.contains(1.0))).unwrap_or_default();
+            let later = stats::paired(&stats::log_ratios(&by_order(&figure.launches, &reference.launches)));
+            alarms += excluded;
+            self.biased += later.as_ref().map(|later| Share::once(later.p() <= stats::ALPHA)).unwrap_or_default();
+            self.add_cell(CellTally {
+                kernel: cell.kernel,
+                bytes: cell.bytes,
+                excluded,
+                twin: vec![ratio.estimate.ln()],
+                later: later.iter().map(Evidence::estimate).collect(),
+            });
         }
+        self.alarms += Clustered::once(alarms);
     }
 
     /// Adds a family in which nothing differs.
     pub(super) fn add_family<'a>(&mut self, cases: impl Iterator<Item = &'a CaseReport>) {
         let family: Vec<&Ratio> = cases.flat_map(ratios).map(|(_, ratio)| ratio).collect();
-        let changed = |ratio: &&Ratio| matches!(ratio.verdict, Verdict::Slower | Verdict::Faster);
+        let changed = |ratio: &&&Ratio| matches!(ratio.verdict, Verdict::Slower | Verdict::Faster);
         self.families += Share::once(family.iter().any(|ratio| ratio.shown.is_some()));
-        self.changed += Share::once(family.iter().any(changed));
+        self.claims += Clustered::once(Share { count: family.iter().filter(changed).count(), of: family.len() });
     }
 
     /// Adds a case that was slowed down.
     pub(super) fn add_slowed(&mut self, slowdown: f64, case: &CaseReport) {
+        let mut all = [Share::default(); 2];
         for (cell, ratio) in ratios(case) {
-            self.add_found(Found {
-                slowdown,
-                kernel: cell.kernel,
-                bytes: cell.bytes,
-                shown: Share::once(ratio.shown == Some(Side::Above)),
-                slower: Share::once(ratio.verdict == Verdict::Slower),
-            });
+            let [shown, slower] = [ratio.shown == Some(Side::Above), ratio.verdict == Verdict::Slower].map(Share::once);
+            all.iter_mut().zip([shown, slower]).for_each(|(sum, share)| *sum += share);
+            self.add_found(Found { slowdown, kernel: cell.kernel, bytes: cell.bytes, shown, slower });
         }
+        let [shown, slower] = all.map(Clustered::once);
+        self.add_found_in_all(FoundInAll { slowdown, shown, slower });
     }
 
     fn add_cell(&mut self, cell: CellTally) {
         match self.cells.iter_mut().find(|known| (known.kernel, known.bytes) == (cell.kernel, cell.bytes)) {
-            Some(known) => known.excluded += cell.excluded,
+            Some(known) => {
+                known.excluded += cell.excluded;
+                known.twin.extend(cell.twin);
+                known.later.extend(cell.later);
+            }
             None => self.cells.push(cell),
         }
     }
@@ -115,14 +136,25 @@ impl Tally {
         }
     }
 
+    fn add_found_in_all(&mut self, found: FoundInAll) {
+        match self.found_in_all.iter_mut().find(|known| known.slowdown == found.slowdown) {
+            Some(known) => {
+                known.shown += found.shown;
+                known.slower += found.slower;
+            }
+            None => self.found_in_all.push(found),
+        }
+    }
+
     /// Both together.
     pub(super) fn merge(mut self, other: Self) -> Self {
         other.cells.into_iter().for_each(|cell| self.add_cell(cell));
         other.found.into_iter().for_each(|found| self.add_found(found));
+        other.found_in_all.into_iter().for_each(|found| self.add_found_in_all(found));
+        self.alarms += other.alarms;
         self.families += other.families;
-        self.changed += other.changed;
+        self.claims += other.claims;
         self.biased += other.biased;
-        self.later.extend(other.later);
         self
     }
 }
@@ -131,12 +163,11 @@ fn ratios(case: &CaseReport) -> impl Iterator<Item = (&CellReport, &Ratio)> {
     case.figures().filter_map(|(cell, figure)| Some((cell, figure.ratio.as_ref()?)))
 }
 
-/// Launches of the same blocks, the later of each two over the earlier.
+/// Launches that make pairs, the later of each two over the earlier: in duets that is the one which had the second turn.
 fn by_order(launches: &[LaunchFigure], others: &[LaunchFigure]) -> Vec<(f64, f64)> {
-    let pair = |launch: &LaunchFigure| {
-        let other = others.iter().find(|other| other.block == launch.block)?;
-        let pair = (launch.median, other.median);
-        Some(if launch.attempt > other.attempt { pair } else { (pair.1, pair.0) })
+    let in_order = |(launch, other): (&LaunchFigure, &LaunchFigure)| {
+        let (launched, before) = (launch.attempt, other.attempt);
+        if launched > before { (launch.median, other.median) } else { (other.median, launch.median) }
     };
-    launches.iter().filter_map(pair).collect()
+    pairs(launches, others).into_iter().map(in_order).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Assessment, Cells, LEVEL, Limit, SLOWDOWNS, Verdict};
+use super::{Assessment, Cells, Finding, LEVEL, Limit, SLOWDOWNS, Verdict};
 use crate::{
     report::{layout::wrapped, table::WIDTH},
     stats::Share,
@@ -17,22 +17,31 @@ pub fn render(assessment: &Assessment) -> String {
         writeln!(text, "{}", line.trim_end()).unwrap_or_else(|error| unreachable!("a string takes all text: {error}"));
     };
     line(format!("A/A: {}", source.words));
-    line(format!("{} blocks a trial, margin {} %", source.blocks, source.margin.percent()));
+    let (alike, blocks) = (source.alike, source.blocks);
+    line(match alike == blocks {
+        true => format!("{blocks} blocks a trial, margin {} %", source.margin.percent()),
+        false => {
+            format!("{alike} blocks a trial, {blocks} where a slowdown is put in, margin {} %", source.margin.percent())
+        }
+    });
     line("\nthe baseline against itself: intervals that exclude 1".to_owned());
     for cell in &assessment.tally.cells {
         let name = format!("{} {}", cell.kernel, cell.bytes);
         line(format!("  {name:<24} {}   at most {}", share(cell.excluded), percent(cell.excluded.upper(LEVEL))));
     }
+    let alarms = &assessment.tally.alarms;
+    let effect = alarms.design_effect().map(|effect| format!("   design effect {effect:.1}")).unwrap_or_default();
+    line(format!("  {:<24} {}{effect}", "all", share(alarms.share)));
     let cells = match source.cells {
         Cells::Worst => "slowdowns put in, worst cell",
         Cells::Pooled => "slowdowns put in, all cells",
     };
     line(format!("\n{cells:<34}called a difference   called slower"));
     for slowdown in SLOWDOWNS {
-        let shown = source.found(&assessment.tally, slowdown, |found| found.shown);
-        let slower = source.found(&assessment.tally, slowdown, |found| found.slower);
+        let [shown, slower] = [Finding::Shown, Finding::Slower]
+            .map(|by| share(source.found(&assessment.tally, slowdown, by).share.unwrap_or_default()));
         let name = format!("+{:.0} %", slowdown * 100.0);
-        line(format!("  {name:<32} {}   {}", share(shown), share(slower)));
+        line(format!("  {name:<32} {shown}   {slower}"));
     }
     if let Some(later) = assessment.later {
         let biased = share(assessment.tally.biased);

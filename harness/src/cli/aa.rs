@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 
 use crate::{
-    aa::{self, Setup, Slices, Verdict},
+    aa::{self, Setup, Verdict},
     cli::edge::Edge,
     stats::Margin,
     store,
@@ -16,7 +16,8 @@ use crate::{
 #[command(
     group(clap::ArgGroup::new("launches").required(true)),
     after_help = "Examples:\n  sifbench aa --synthetic\n  sifbench aa --synthetic --blocks 15\n  \
-        sifbench aa --real results/laptop\n  sifbench aa --real results/laptop/* --blocks 12\n\n\
+        sifbench run aa && sifbench aa --real results/laptop    twelve minutes of duets\n  \
+        sifbench aa --real results/laptop/* --blocks 12\n\n\
         Exit codes: 0 passed, 1 failed, 3 too few trials to say (runs only)"
 )]
 pub struct AaArgs {
@@ -26,7 +27,8 @@ pub struct AaArgs {
     /// Launches of runs: the baseline and its twin, which every block has
     #[arg(long, group = "launches", value_name = "RUN", num_args = 1..)]
     real: Vec<PathBuf>,
-    /// Blocks of a trial [default: 60; of a run all that it has]
+    /// Blocks of a trial [default: 60; of runs 20, or all that one has]; those of a run in which nothing is slowed down are
+    /// as short as its family allows
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1000))]
     blocks: Option<u32>,
     /// Trials without any difference; a quarter as many more have slowdowns
@@ -61,9 +63,8 @@ pub(crate) fn aa(edge: &Edge, args: &AaArgs) -> anyhow::Result<ExitCode> {
     } else {
         let load = |path: &PathBuf| -> anyhow::Result<store::Run> { Ok(store::load(&store::resolve(path)?)?) };
         let runs = args.real.iter().map(load).collect::<anyhow::Result<Vec<_>>>()?;
-        let slices = args.blocks.map_or(Slices::Whole, Slices::Of);
         let none = "no run has so many blocks with the baseline's twin; hint: fewer --blocks, or a longer run";
-        aa::real(&runs, slices).ok_or_else(|| anyhow::anyhow!(none))?
+        aa::real(&runs, args.blocks).ok_or_else(|| anyhow::anyhow!(none))?
     };
     let json = || serde_json::to_string_pretty(&assessment).map(|json| json + "\n");
     edge.print(&if args.json { json()? } else { aa::render(&assessment) })?;

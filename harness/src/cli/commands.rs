@@ -25,13 +25,14 @@ use crate::{
     },
     compose::{self, Commands, Ground, InstanceCommands},
     config::{self, Campaign, Overrides, Parts},
+    explain,
     id::{MpiVersion, Sha256, SiteId},
     image::{self, Bootstrap, Builder},
     kit::{Kit, MANIFEST, TOOL},
     medians::Medians,
-    mpi, plan,
+    mpi, plan, recommend,
     record::{Design, FileFact, Manifest, Purpose, SCHEMA},
-    report,
+    report::{self, html::Beside},
     run::{self, Envs, Finish, Past, Runner},
     site,
     store::{self, Store, Tail},
@@ -395,7 +396,12 @@ pub fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode> {
     parent
         .map_or(Ok(()), fs::create_dir_all)
         .with_context(|| format!("cannot create the directory of {}", output.display()))?;
-    fs::write(&output, report::html::render(&report)).with_context(|| format!("cannot write {}", output.display()))?;
+    let recommendation = recommend::recommend(&report, &run.design);
+    let log = |attempt| store::said(&dir, attempt);
+    let explanation = explain::explain(&run, &report, &log, None)?;
+    let beside = Beside { recommendation: Some(&recommendation), explanation: Some(&explanation) };
+    fs::write(&output, report::html::render(&report, beside))
+        .with_context(|| format!("cannot write {}", output.display()))?;
     edge.say(&format!("report: {}", output.display()));
     Ok(ExitCode::SUCCESS)
 }

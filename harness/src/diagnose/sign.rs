@@ -9,7 +9,7 @@ use super::{Known, said};
 use crate::{
     compose::MPI_IN_IMAGE,
     id::MpiVersion,
-    record::{Outcome, Phase},
+    record::{Outcome, Phase, lost::Part},
 };
 
 /// Longest line shown as evidence.
@@ -109,7 +109,10 @@ impl Sign {
                 Outcome::Exited { code, .. } => {
                     seen(code == 128 + signal, &format!("exit code {code}: 128 + {signal}"))
                 }
-                Outcome::Signaled { signal: by, .. } => seen(by == *signal, &format!("ended by signal {by}")),
+                Outcome::Signaled { signal: by, .. } => {
+                    let launcher = record.lost.iter().any(|lost| lost.what == Part::Launcher);
+                    seen(by == *signal && !launcher, &format!("ended by signal {by}"))
+                }
                 _ => None,
             },
             Sign::HangFrom(least) => match record.outcome {
@@ -216,7 +219,9 @@ impl Sign {
                 seen(took >= *ms, &format!("MPI_Init took {took} ms"))
             }
             Sign::EndsLateFrom(ms) => {
-                let measured = (known.measured_ns > 0).then_some(known.measured_ns)?;
+                // What did not complete ended when it was made to.
+                let whole = record.outcome == Outcome::Completed && known.measured_ns > 0;
+                let measured = whole.then_some(known.measured_ns)?;
                 let rest = record.wall_ns.checked_sub(record.hello_ns?)?.checked_sub(measured)? / 1_000_000;
                 let words =
                     format!("{rest} ms from MPI_Init to the end, of which {} ms measured", measured / 1_000_000);

@@ -1,7 +1,7 @@
 //! An explanation on a terminal, at most 80 columns wide; what is to be typed has a line of its own where it is long.
 
 use crate::{
-    diagnose::{Confidence, Finding},
+    diagnose::{About, Confidence, Finding},
     report::layout::{Page, Style, Tone, WIDTH, cell, wrapped},
 };
 
@@ -76,7 +76,8 @@ impl Text {
 
     fn finding(&mut self, finding: &Finding) {
         self.labelled(finding.confidence.name(), &finding.cause);
-        let seen = if finding.confidence == Confidence::Unknown { "said" } else { "seen" };
+        let said = (finding.confidence, finding.about) == (Confidence::Unknown, About::Failure);
+        let seen = if said { "said" } else { "seen" };
         for (evidence, first) in finding.evidence.iter().zip(firsts()) {
             self.labelled(if first { seen } else { "" }, evidence);
         }

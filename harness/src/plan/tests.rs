@@ -72,6 +72,7 @@ fn record(step: &Step<'_>, attempt: u32, outcome: Outcome) -> Record {
         facts: None,
         observed: crate::record::Observed::default(),
         said: Vec::new(),
+        lost: Vec::new(),
         swept: Vec::new(),
         samples: SampleRange { offset: 0, bytes: 0, sha256: Sha256::of(b"") },
     }

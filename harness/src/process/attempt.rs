@@ -73,6 +73,7 @@ pub struct Attempt<'room> {
     pub(super) ours: Ours,
     state: ApptainerState,
     held: Vec<Held>,
+    guards: Vec<Held>,
     open: bool,
 }
 
@@ -111,7 +112,7 @@ impl<'room> Attempt<'room> {
         let ours = Ours::new(scratch::marker(id));
         let scratch = Scratch::create(&room.place.scratch, &ours)?;
         room.open.set(room.open.get() + 1);
-        Ok(Self { room, scratch, ours, state, held: Vec::new(), open: true })
+        Ok(Self { room, scratch, ours, state, held: Vec::new(), guards: Vec::new(), open: true })
     }
 
     /// The private directory, there until the attempt is closed.
@@ -138,7 +139,20 @@ impl<'room> Attempt<'room> {
         launch: &Launch<'_>,
         observe: &mut dyn FnMut(Stream, &str) -> Pulse,
     ) -> Result<Ended, ProcessError> {
-        self.run(launch, Care::WholeLaunch, observe)
+        self.run(launch, Care::WholeLaunch, observe, None)
+    }
+
+    /// The same; at a deadline `look` is called before anything of the launch is ended.
+    ///
+    /// # Errors
+    /// As of [`Attempt::supervise`].
+    pub fn supervise_and_look(
+        &mut self,
+        launch: &Launch<'_>,
+        observe: &mut dyn FnMut(Stream, &str) -> Pulse,
+        look: &mut dyn FnMut(),
+    ) -> Result<Ended, ProcessError> {
+        self.run(launch, Care::WholeLaunch, observe, Some(look))
     }
 
     /// Runs a short command to its end and returns what it wrote. What it leaves running stays until the attempt is
@@ -151,7 +165,7 @@ impl<'room> Attempt<'room> {
     pub fn capture(&mut self, command: &CommandSpec, env: &Env, limit: Duration) -> Result<Captured, ProcessError> {
         capture::collect(&command.program, limit, |observe| {
             let launch = Launch { command, env, deadlines: Deadlines::total(limit), log: None };
-            self.run(&launch, Care::LeaderOnly, observe)
+            self.run(&launch, Care::LeaderOnly, observe, None)
         })
     }
 
@@ -173,7 +187,7 @@ impl<'room> Attempt<'room> {
             let left = until.saturating_duration_since(now()).max(Duration::from_millis(100));
             let launch = Launch { deadlines: Deadlines::total(left), ..launch(command) };
             capture::collect(&command.program, limit, |observe| {
-                self.see(child, &launch, Care::LeaderOnly, heard, &ids, observe)
+                self.see(child, &launch, (Care::LeaderOnly, heard, &ids), observe, None)
             })
         });
         captured.collect()
@@ -194,26 +208,73 @@ impl<'room> Attempt<'room> {
         let heard = self.heard();
         let launch = Launch { command, env, deadlines: Deadlines::total(limit), log: None };
         let child = self.begin(&launch)?;
-        let (id, pid) = (child.id, child.pid);
-        let mut watch = Watch::new(child, &launch, capture::CAP, observe);
-        let (scope, bell) = (Scope::Launch(id), self.room.bell.as_ref());
-        let around =
-            &mut Around { bell, heard, ours: &mut self.ours, scratch: &self.scratch, scope, spare: Some(&[id]) };
-        let exit = watch.until_enough(around)?;
-        let Some(exit) = exit else {
-            self.ours.take_stock(Scope::Attempt);
-            self.scratch.save(&self.ours)?;
-            self.held.push(Held { id, pid, _taps: watch.into_taps() });
-            return Ok(None);
-        };
-        self.ours.end(scope, &mut |pause| linger(&mut [&mut watch], pause));
-        let wall = watch.wall();
-        watch.conclude(exit, wall).map(Some)
+        let beside = [child.id];
+        let (ended, held) = self.until_held(child, &launch, (heard, &beside), observe)?;
+        self.held.extend(held);
+        Ok(ended)
     }
 
     /// Lets go what is held: asks it to end, and gives it `patience` to do so.
     pub fn let_go(&mut self, patience: Duration) {
-        for held in std::mem::take(&mut self.held) {
+        let held = std::mem::take(&mut self.held);
+        self.release(held, patience);
+    }
+
+    /// Starts commands that guard other nodes side by side, until they are dismissed or the attempt is closed, and returns
+    /// once each has said enough; each result is none then, else how it ended. `observe` is told whose line it is.
+    pub fn guard(
+        &mut self,
+        commands: &[CommandSpec],
+        env: &Env,
+        limit: Duration,
+        observe: &mut dyn FnMut(usize, &str) -> Pulse,
+    ) -> Vec<Result<Option<Ended>, ProcessError>> {
+        let (heard, until) = (self.heard(), now() + limit);
+        let launch = |command, limit| Launch { command, env, deadlines: Deadlines::total(limit), log: None };
+        let begun: Vec<_> = commands.iter().map(|command| self.begin(&launch(command, limit))).collect();
+        let ids: Vec<Identity> = begun.iter().flatten().map(|child| child.id).collect();
+        let each = begun.into_iter().zip(commands).enumerate().map(|(at, (child, command))| {
+            let left = until.saturating_duration_since(now()).max(Duration::from_millis(100));
+            let (ended, held) =
+                self.until_held(child?, &launch(command, left), (heard, &ids), &mut |_, line| observe(at, line))?;
+            self.guards.extend(held);
+            Ok(ended)
+        });
+        each.collect()
+    }
+
+    /// Asks guards to end that have not done so yet.
+    pub fn dismiss(&mut self, patience: Duration) {
+        let guards = std::mem::take(&mut self.guards);
+        self.release(guards, patience);
+    }
+
+    /// Sees `child` until it has said enough: then it is held. Else how it ended.
+    fn until_held(
+        &mut self,
+        child: Child,
+        launch: &Launch<'_>,
+        (heard, beside): (u32, &[Identity]),
+        observe: &mut dyn FnMut(Stream, &str) -> Pulse,
+    ) -> Result<(Option<Ended>, Option<Held>), ProcessError> {
+        let (id, pid) = (child.id, child.pid);
+        let mut watch = Watch::new(child, launch, capture::CAP, observe);
+        let (scope, bell, spare) = (Scope::Launch(id), self.room.bell.as_ref(), Some(beside));
+        let around =
+            &mut Around { bell, heard, ours: &mut self.ours, scratch: &self.scratch, scope, spare, look: None };
+        let exit = watch.until_enough(around)?;
+        let Some(exit) = exit else {
+            self.ours.take_stock(Scope::Attempt);
+            self.scratch.save(&self.ours)?;
+            return Ok((None, Some(Held { id, pid, _taps: watch.into_taps() })));
+        };
+        self.ours.end(scope, &mut |pause| linger(&mut [&mut watch], pause));
+        let wall = watch.wall();
+        Ok((Some(watch.conclude(exit, wall)?), None))
+    }
+
+    fn release(&mut self, held: Vec<Held>, patience: Duration) {
+        for held in held {
             let until = now() + patience;
             let lives = || procfs::process(held.id.pid).is_some_and(|process| process.id == held.id && !process.zombie);
             if lives() {
@@ -237,11 +298,12 @@ impl<'room> Attempt<'room> {
         launch: &Launch<'_>,
         care: Care,
         observe: &mut dyn FnMut(Stream, &str) -> Pulse,
+        look: Option<&mut dyn FnMut()>,
     ) -> Result<Ended, ProcessError> {
         let heard = if care == Care::LeaderOnly { self.heard() } else { 0 };
         let child = self.begin(launch)?;
         let ids = [child.id];
-        self.see(child, launch, care, heard, &ids, observe)
+        self.see(child, launch, (care, heard, &ids), observe, look)
     }
 
     /// Requests to stop that are old news by now.
@@ -263,15 +325,23 @@ impl<'room> Attempt<'room> {
         &mut self,
         child: Child,
         launch: &Launch<'_>,
-        care: Care,
-        heard: u32,
-        beside: &[Identity],
+        (care, heard, beside): (Care, u32, &[Identity]),
         observe: &mut dyn FnMut(Stream, &str) -> Pulse,
+        mut look: Option<&mut dyn FnMut()>,
     ) -> Result<Ended, ProcessError> {
+        let mut look = || look.iter_mut().for_each(|look| look());
         let (scope, bell) = (Scope::Launch(child.id), self.room.bell.as_ref());
         let mut watch = Watch::new(child, launch, care.longest_line(), observe);
         let spare = (care == Care::LeaderOnly).then_some(beside);
-        let around = &mut Around { bell, heard, ours: &mut self.ours, scratch: &self.scratch, scope, spare };
+        let around = &mut Around {
+            bell,
+            heard,
+            ours: &mut self.ours,
+            scratch: &self.scratch,
+            scope,
+            spare,
+            look: Some(&mut look),
+        };
         let exit = watch.until_end(around)?;
         let wall = watch.wall();
         if care == Care::WholeLaunch || watch.was_cut_short() {

@@ -104,7 +104,7 @@ impl<'a, 'room> Player<'a, 'room> {
     fn step(&mut self, bell: Option<&Bell>) -> Result<Option<Exit>, ProcessError> {
         let (Some(watch), Some(scope)) = (&mut self.watch, self.scope) else { return Ok(None) };
         let Attempt { ours, scratch, .. } = &mut *self.attempt;
-        watch.step(&mut Around { bell, heard: 0, ours, scratch, scope, spare: None })
+        watch.step(&mut Around { bell, heard: 0, ours, scratch, scope, spare: None, look: None })
     }
 
     /// Ends what is left of the launch; meanwhile nobody is given a turn, and the other one is read on.

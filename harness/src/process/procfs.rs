@@ -24,6 +24,7 @@ pub(super) struct Process {
     pub(super) parent: i32,
     pub(super) session: i32,
     pub(super) zombie: bool,
+    pub(super) stopped: bool,
 }
 
 /// Every process visible from here. What vanishes while it is being read is left out.
@@ -49,6 +50,7 @@ fn parse_stat(stat: &str) -> Option<Process> {
         parent: number(1)?,
         session: number(3)?,
         zombie: matches!(fields.first(), Some(&("Z" | "X"))),
+        stopped: matches!(fields.first(), Some(&("T" | "t"))),
     })
 }
 
@@ -58,6 +60,12 @@ fn parse_stat(stat: &str) -> Option<Process> {
 pub(super) fn environment_holds(pid: i32, text: &str) -> bool {
     fs::read(format!("/proc/{pid}/environ"))
         .is_ok_and(|environ| environ.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+/// A process's number as it sees it itself, in the innermost of its namespaces.
+pub(super) fn own_number(pid: i32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("NSpid:")?.split_ascii_whitespace().last()?.parse().ok())
 }
 
 /// The inodes a process maps from the file system `device` (major, minor).
@@ -129,6 +137,7 @@ mod tests {
         assert_eq!((process.id.pid, process.id.start), (42, 12345));
         assert_eq!((process.name.as_str(), process.parent, process.session, process.zombie), ("a) (b c", 7, 41, false));
         assert!(parse_stat(&stat.replace(" S ", " Z ")).unwrap().zombie);
+        assert!(!process.stopped && parse_stat(&stat.replace(" S ", " T ")).unwrap().stopped);
         assert_eq!(parse_stat("42 (cut off"), None);
     }
 

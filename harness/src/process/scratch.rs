@@ -21,7 +21,7 @@ use super::{
 };
 
 const RECORD: &str = "owner";
-/// The same on other nodes, where no owner can be judged.
+/// The same on other nodes, where the owner is the guard.
 const GUEST: &str = "guest";
 /// A directory without a record is one being made, unless it is older than this.
 const UNFINISHED: Duration = Duration::from_secs(3600);
@@ -35,7 +35,7 @@ pub(super) struct Scratch {
 /// What lies in a directory beside the launch's own files.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record {
-    owner: Owner,
+    pub(super) owner: Owner,
     pub(super) ours: Ours,
 }
 
@@ -86,8 +86,8 @@ impl Scratch {
         Self { dir: dir.to_owned() }
     }
 
-    /// Makes that directory, with what was there before the attempt.
-    pub(super) fn guest(dir: &Path, ours: &Ours) -> Result<(), ProcessError> {
+    /// Makes that directory, with what was there before the attempt, and this process as its guard.
+    pub(super) fn guest(dir: &Path, mut ours: Ours) -> Result<(), ProcessError> {
         let scratch = Self::at(dir);
         let failed = |source| ProcessError::Scratch { path: dir.to_owned(), source };
         secure_base(dir.parent().unwrap_or(dir))?;
@@ -95,13 +95,18 @@ impl Scratch {
             .iter()
             .try_for_each(|dir| private_dir(dir))
             .map_err(failed)?;
-        let json = serde_json::to_vec(ours).map_err(io::Error::from);
+        ours.begin_before_all();
+        let json = serde_json::to_vec(&Record { owner: Owner::this_process(), ours }).map_err(io::Error::from);
         json.and_then(|json| fs::write(dir.join(GUEST), json)).map_err(failed)
     }
 
     /// What [`Scratch::guest`] has written down.
-    pub(super) fn guest_ours(&self) -> Option<Ours> {
-        serde_json::from_slice(&fs::read(self.dir.join(GUEST)).ok()?).ok()
+    pub(super) fn guest_record(&self) -> Option<Record> {
+        self.read(GUEST)
+    }
+
+    fn read(&self, name: &str) -> Option<Record> {
+        serde_json::from_slice(&fs::read(self.dir.join(name)).ok()?).ok()
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -162,13 +167,14 @@ pub(super) fn stale(base: &Path) -> Result<Vec<(Scratch, Standing, Option<Record
     let entries = fs::read_dir(base).map_err(|source| ProcessError::Scratch { path: base.to_owned(), source })?;
     let dirs = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
     let judged = dirs.map(|dir| {
-        let record = fs::read(dir.join(RECORD)).ok().and_then(|json| serde_json::from_slice::<Record>(&json).ok());
+        let scratch = Scratch { dir };
+        let record = scratch.read(RECORD).or_else(|| scratch.guest_record());
         let standing = match &record {
             Some(record) => record.owner.standing(&here),
-            None if age(&dir) > UNFINISHED => Standing::BeforeBoot,
+            None if age(scratch.path()) > UNFINISHED => Standing::BeforeBoot,
             None => Standing::Leave,
         };
-        (Scratch { dir }, standing, record)
+        (scratch, standing, record)
     });
     Ok(judged.filter(|(_, standing, _)| *standing != Standing::Leave).collect())
 }

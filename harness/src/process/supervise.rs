@@ -145,6 +145,8 @@ pub(super) struct Around<'a> {
     /// Where this command may be waiting for the end of what an earlier one of the attempt has started: those whose status
     /// somebody still wants to read.
     pub(super) spare: Option<&'a [Identity]>,
+    /// Looks at a launch that is to be ended at a deadline, while it is as it is.
+    pub(super) look: Option<&'a mut dyn FnMut()>,
 }
 
 impl Around<'_> {
@@ -296,24 +298,30 @@ impl<'a> Watch<'a> {
     }
 
     fn advance(&mut self, around: &mut Around<'_>) -> Result<Phase, ProcessError> {
-        let (now, stops) = (now(), around.stops());
+        let (moment, stops) = (now(), around.stops());
         match self.phase {
             Phase::Running => {
-                let due = self.next_deadline().filter(|&(when, _)| when <= now).map(|(_, reason)| reason);
+                let due = self.next_deadline().filter(|&(when, _)| when <= moment).map(|(_, reason)| reason);
                 let interrupted = (stops > around.heard).then_some(Reason::Interrupted);
                 let enough = self.enough.then_some(Reason::Enough);
                 let Some(reason) = interrupted.or(enough).or(due) else { return Ok(self.phase) };
                 self.reason = reason;
+                match reason {
+                    Reason::FirstDeadline | Reason::SilenceDeadline | Reason::TotalDeadline => {
+                        around.look.iter_mut().for_each(|look| look());
+                    }
+                    Reason::Itself | Reason::Interrupted | Reason::Enough => {}
+                }
                 around.take_stock()?;
                 // The leader and its own group; mpirun passes it on to the ranks, which have groups of their own.
                 let _ = kill_process_group(self.pid, Signal::TERM);
-                Ok(Phase::Asked { until: now + self.deadlines.grace, stops })
+                Ok(Phase::Asked { until: now() + self.deadlines.grace, stops })
             }
-            Phase::Asked { until, stops: before } if now >= until || stops > before => {
+            Phase::Asked { until, stops: before } if moment >= until || stops > before => {
                 around.ours.kill(around.scope);
-                Ok(Phase::Killed { until: now + VANISH })
+                Ok(Phase::Killed { until: moment + VANISH })
             }
-            Phase::Killed { until } if now >= until => Err(ProcessError::Unkillable { pid: self.id.pid }),
+            Phase::Killed { until } if moment >= until => Err(ProcessError::Unkillable { pid: self.id.pid }),
             Phase::Asked { .. } | Phase::Killed { .. } => Ok(self.phase),
         }
     }

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Other, Outcome, Recommendation};
+use super::{Choice, Other, Outcome, Recommendation, RuledOut};
 use crate::{
     report::{
         Ratio, Verdict,
@@ -34,17 +34,8 @@ pub fn render(recommendation: &Recommendation, margin: Margin, style: Style) -> 
             choice.commands.iter().for_each(|command| page.line(&[(cell(command, Tone::Plain), 0)]));
             page.line(&[]);
             choice.image.iter().for_each(|words| page.entry("IMG", words, 5));
-            let cost = with_interval(&choice.cost);
-            let (native, figures, verdict) = (&choice.native, choice.figures, choice.cost.words(margin));
-            page.entry(
-                "costs",
-                &format!("{cost} times {native}'s time over {figures} kernels and sizes: {verdict}"),
-                5,
-            );
-            if let Some(worst) = choice.worst {
-                let (times, kernel, bytes) = (units::digits(worst.estimate), worst.kernel, worst.bytes);
-                page.entry("", &format!("worst {times} times, at {kernel} {bytes}"), 5);
-            }
+            page.entry("costs", &cost(choice, margin), 5);
+            worst(choice).iter().for_each(|words| page.entry("", words, 5));
         }
     }
     for (title, others) in [("not shown to be worse", alike), ("worse", worse)] {
@@ -53,28 +44,15 @@ pub fn render(recommendation: &Recommendation, margin: Margin, style: Style) -> 
         }
         page.line(&[]);
         page.line(&[(cell(title, Tone::Strong), 0)]);
-        if others.len() > FEW {
-            many(&mut page, others);
-            continue;
-        }
-        let names = others.iter().map(|other| other.label.width()).max().unwrap_or(0).min(NAME);
-        for other in others {
-            let words = format!("{} times as long: {}", with_interval(&other.ratio), other.ratio.words(margin));
-            page.entry(&other.label, &words, names);
-        }
+        let entries = entries(others, margin);
+        let names = entries.iter().map(|(name, _)| name.width()).max().unwrap_or(0).min(NAME);
+        entries.iter().for_each(|(name, words)| page.entry(name, words, names));
     }
     if !ruled_out.is_empty() {
         page.line(&[]);
         page.line(&[(cell("ruled out", Tone::Strong), 0)]);
     }
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for out in ruled_out {
-        match reasons.iter_mut().find(|(why, _)| *why == out.why) {
-            Some((_, labels)) => labels.push(&out.label),
-            None => reasons.push((&out.why, vec![&out.label])),
-        }
-    }
-    for (why, labels) in reasons {
+    for (why, labels) in reasons(ruled_out) {
         page.entry("-", &format!("{why}: {}", labels.join(", ")), 1);
     }
     page.line(&[]);
@@ -82,8 +60,42 @@ pub fn render(recommendation: &Recommendation, margin: Margin, style: Style) -> 
     page.into_text()
 }
 
-/// Those of one mode with one verdict together: a matrix has dozens.
-fn many(page: &mut Page, others: &[Other]) {
+/// What the recommended case costs.
+pub(crate) fn cost(choice: &Choice, margin: Margin) -> String {
+    let Choice { native, figures, cost, .. } = choice;
+    let (times, verdict) = (with_interval(cost), cost.words(margin));
+    format!("{times} times {native}'s time over {figures} kernels and sizes: {verdict}")
+}
+
+/// Where it comes off worst.
+pub(crate) fn worst(choice: &Choice) -> Option<String> {
+    let worst = choice.worst?;
+    let (times, kernel, bytes) = (units::digits(worst.estimate), worst.kernel, worst.bytes);
+    Some(format!("worst {times} times, at {kernel} {bytes}"))
+}
+
+/// Other cases with what they take: one by one, or those of one mode with one verdict together, since a matrix has dozens.
+pub(crate) fn entries(others: &[Other], margin: Margin) -> Vec<(&str, String)> {
+    if others.len() > FEW {
+        return many(others);
+    }
+    let words = |other: &Other| format!("{} times as long: {}", with_interval(&other.ratio), other.ratio.words(margin));
+    others.iter().map(|other| (other.label.as_str(), words(other))).collect()
+}
+
+/// Reasons, each with the cases that are ruled out for it.
+pub(crate) fn reasons(ruled_out: &[RuledOut]) -> Vec<(&str, Vec<&str>)> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for out in ruled_out {
+        match reasons.iter_mut().find(|(why, _)| *why == out.why) {
+            Some((_, labels)) => labels.push(&out.label),
+            None => reasons.push((&out.why, vec![&out.label])),
+        }
+    }
+    reasons
+}
+
+fn many(others: &[Other]) -> Vec<(&str, String)> {
     let mut groups: Vec<(&str, Verdict, Vec<&Other>)> = Vec::new();
     for other in others {
         let mode = other.label.split(' ').next().unwrap_or_default();
@@ -93,15 +105,17 @@ fn many(page: &mut Page, others: &[Other]) {
             None => groups.push((mode, verdict, vec![other])),
         }
     }
-    let names = groups.iter().map(|(mode, _, _)| mode.width()).max().unwrap_or(0);
-    for (mode, verdict, group) in groups {
-        let estimates = [group.first(), group.last()].map(|other| other.map_or(1.0, |other| other.ratio.estimate));
-        let [least, most] = units::ratios(estimates);
-        let times = if group.len() > 1 { format!("{least}-{most}") } else { least };
-        let versions = group.iter().filter_map(|other| Some(other.label.split_once(' ')?.1));
-        let versions = versions.collect::<Vec<_>>().join(", ");
-        page.entry(mode, &format!("{times} times as long, {}: {versions}", verdict.words()), names);
-    }
+    groups
+        .into_iter()
+        .map(|(mode, verdict, group)| {
+            let estimates = [group.first(), group.last()].map(|other| other.map_or(1.0, |other| other.ratio.estimate));
+            let [least, most] = units::ratios(estimates);
+            let times = if group.len() > 1 { format!("{least}-{most}") } else { least };
+            let versions = group.iter().filter_map(|other| Some(other.label.split_once(' ')?.1));
+            let versions = versions.collect::<Vec<_>>().join(", ");
+            (mode, format!("{times} times as long, {}: {versions}", verdict.words()))
+        })
+        .collect()
 }
 
 /// `1.02 (0.99-1.05)`.
@@ -115,7 +129,8 @@ fn with_interval(ratio: &Ratio) -> String {
     }
 }
 
-const fn conclusion(outcome: Outcome) -> &'static str {
+/// How far it is decided, in a sentence.
+pub(crate) const fn conclusion(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Decided => "Decided: nothing else that works can be faster by as much as matters.",
         Outcome::Undecided => "Not decided: more blocks may show something else to be faster.",

@@ -3,6 +3,7 @@
 //! Answers first, then pictures, then figures, then what one needs to repeat the run. Every picture says in words what it
 //! shows, and colour only repeats what a word or a marker says.
 
+mod advice;
 mod appendix;
 mod matrix;
 mod pictures;
@@ -12,7 +13,7 @@ mod tables;
 use bench_app::Kernel;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::record::Outcome;
+use crate::{explain::Explanation, id::CaseId, recommend::Recommendation, record::Outcome};
 
 use super::{
     CaseReport, Report, Verdict,
@@ -23,20 +24,31 @@ use super::{
     words,
 };
 
+/// What other commands say of the same run; what is not there has no section.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'r> {
+    /// What to type.
+    pub recommendation: Option<&'r Recommendation>,
+    /// Why cases fail or are slow.
+    pub explanation: Option<&'r Explanation>,
+}
+
 /// The report as a page. Equal reports give equal pages, byte for byte.
 #[must_use]
-pub fn render(report: &Report) -> String {
-    let page = Page { report, sheets: plot::sheets(report) };
+pub fn render(report: &Report, beside: Beside<'_>) -> String {
+    let page = Page { report, beside, sheets: plot::sheets(report) };
     let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|kernel| !report.sizes(*kernel).is_empty()).collect();
     let sections: Vec<Section> = [
         matrix::matrices(&page),
         Some(summary::answers(&page)),
+        advice::recommendation(&page),
         summary::grid(&page, &kernels),
         pictures::ratios(&page, &kernels),
         pictures::absolute(&page, &kernels),
         pictures::launches(&page, &kernels),
         pictures::costs(&page),
         tables::figures(&page, &kernels),
+        advice::causes(&page),
         appendix::failures(report),
         appendix::probes(report),
         Some(appendix::method(report)),
@@ -53,6 +65,7 @@ pub fn render(report: &Report) -> String {
 /// What every section sees.
 struct Page<'r> {
     report: &'r Report,
+    beside: Beside<'r>,
     sheets: Vec<Sheet<'r>>,
 }
 
@@ -108,6 +121,12 @@ fn style_sheet() -> String {
 }
 
 impl Page<'_> {
+    /// A link of these words to where a case is explained, for those that are.
+    fn why(&self, case: &CaseId, words: &str) -> Option<Markup> {
+        let explained = self.beside.explanation?.cases.iter().any(|explained| explained.id == *case);
+        explained.then(|| html! { a href={ "#" (advice::anchor(case)) } { (words) } })
+    }
+
     /// A case's name with its marker.
     fn name(&self, case: &CaseReport) -> Markup {
         html! { span.name { (swatch(plot::style(&self.sheets, case), false)) (case.name) } }

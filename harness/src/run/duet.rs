@@ -92,7 +92,7 @@ impl Side<'_, '_> {
         let Side { attempt, making, refused, .. } = self;
         let made = match (end, refused) {
             (Some(ended), _) => making.made(ended, begun)?,
-            (None, Some(outcome)) => Made { wall: begun.elapsed(), outcome },
+            (None, Some(outcome)) => Made::refused(begun.elapsed(), outcome),
             (None, None) => unreachable!("what is not refused is launched"),
         };
         Ok(making.into_kept(made, Found { words: words(&attempt.close()), ..Found::default() }))

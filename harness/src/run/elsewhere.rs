@@ -1,5 +1,5 @@
-//! The other nodes of a launch: made ready before it, swept after it. One that cannot be swept is not used again, for a rank
-//! that spins there would be in every later figure.
+//! The other nodes of a launch: made ready and guarded before it, looked at where it hangs, swept after it. One that cannot be
+//! swept is not used again, for a rank that spins there would be in every later figure.
 
 use std::{path::Path, time::Duration};
 
@@ -7,7 +7,9 @@ use super::{last_words, not_started, words};
 use crate::{
     command::CommandSpec,
     compose::spread::remote,
-    process::{Attempt, Env, PREPARE, ProcessError, Room, SWEEP, SweptNode},
+    process::{
+        Attempt, Env, GUARD, GUARDED, LOOK, ProcessError, Pulse, Reason, Room, SWEEP, SeenNode, SweptNode, look_here,
+    },
     record::Outcome,
     run::RunError,
     site::nodes::Nodes,
@@ -15,6 +17,10 @@ use crate::{
 
 /// For a word on every node.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// For a look at one that may hang like the launch does.
+const GLANCE: Duration = Duration::from_secs(4);
+/// What an attempt takes at most besides its launch: an instance's start and probe, an end by force.
+const AROUND: Duration = Duration::from_secs(90);
 
 /// The other nodes of an attempt.
 #[derive(Debug)]
@@ -34,21 +40,34 @@ pub(super) struct Found {
 }
 
 impl Elsewhere<'_> {
-    fn commands(&self, word: &str, marker: &str, scratch: &Path) -> Vec<CommandSpec> {
+    fn commands(&self, words: &[&str]) -> Vec<CommandSpec> {
         let tool = CommandSpec::new(self.nodes.tool.to_string_lossy());
         let hosts: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
-        remote(self.nodes, &hosts, &tool.arg(word).arg(marker).arg(scratch.to_string_lossy()))
+        remote(self.nodes, &hosts, &tool.args(words.iter().copied()))
     }
 
-    /// Makes the attempt's directories on each; else why there is no launch.
-    pub(super) fn prepare(&self, attempt: &mut Attempt<'_>) -> Result<Option<Outcome>, RunError> {
-        let commands = self.commands(PREPARE, attempt.marker(), attempt.scratch());
-        for captured in attempt.capture_all(&commands, self.env, PATIENCE) {
-            match captured {
-                Ok(captured) if captured.exit.success() => {}
-                Ok(captured) => {
-                    let hosts = self.hosts.join(", ");
-                    let reason = format!("cannot prepare {hosts}: {}", last_words(&captured));
+    /// Makes the attempt's directories on each, guarded for as long as a launch of `limit` may last; else why there is no
+    /// launch.
+    pub(super) fn prepare(&self, attempt: &mut Attempt<'_>, limit: Duration) -> Result<Option<Outcome>, RunError> {
+        let seconds = limit.saturating_add(AROUND).as_secs().to_string();
+        let (marker, scratch) = (attempt.marker().to_owned(), attempt.scratch().to_string_lossy().into_owned());
+        let commands = self.commands(&[GUARD, &marker, &scratch, &seconds]);
+        // A step is on all of them, a remote shell on one.
+        let nodes = self.hosts.len() / commands.len().max(1);
+        let (mut guarded, mut said) = (vec![0; commands.len()], String::new());
+        let ended = attempt.guard(&commands, self.env, PATIENCE, &mut |at, line| {
+            guarded[at] += usize::from(line.trim() == GUARDED);
+            if !line.trim().is_empty() && line.trim() != GUARDED {
+                line.trim().clone_into(&mut said);
+            }
+            if guarded[at] == nodes { Pulse::Enough } else { Pulse::Quiet }
+        });
+        for ended in ended {
+            match ended {
+                Ok(None) => {}
+                Ok(Some(ended)) if ended.reason == Reason::Interrupted => return Ok(Some(Outcome::Interrupted)),
+                Ok(Some(ended)) => {
+                    let reason = format!("cannot prepare {} ({}): {said}", self.hosts.join(", "), ended.exit);
                     return Ok(Some(Outcome::NotStarted { reason }));
                 }
                 Err(error) => return not_started(error).map(Some),
@@ -57,17 +76,45 @@ impl Elsewhere<'_> {
         Ok(None)
     }
 
-    /// Sweeps each.
-    pub(super) fn sweep(&self, room: &Room, marker: &str, scratch: &Path) -> Result<Found, ProcessError> {
+    /// What of an attempt runs on each node, this one first, and on which of them nobody answers.
+    pub(super) fn look(&self, room: &Room, marker: &str) -> (Vec<SeenNode>, Vec<String>) {
+        let mut seen = vec![look_here(marker)];
+        if self.hosts.is_empty() {
+            return (seen, Vec::new());
+        }
+        let answers = room.capture_all(&self.commands(&[LOOK, marker]), self.env, GLANCE);
+        let answers = answers.into_iter().flatten().flatten();
+        seen.extend(answers.flat_map(|captured| read::<SeenNode>(&captured.stdout)));
+        let silent = self.hosts.iter().filter(|host| !seen.iter().any(|seen| self.is(host, &seen.host)));
+        let silent = silent.cloned().collect();
+        (seen, silent)
+    }
+
+    /// Whether a node's name for itself is that of the node `host`.
+    fn is(&self, host: &str, itself: &str) -> bool {
+        self.nodes.list.iter().any(|node| node.host == host && node.is(itself))
+    }
+
+    /// Sweeps each, and closes the attempt. Guards would do as much once they are alone.
+    pub(super) fn close(&self, room: &Room, mut attempt: Attempt<'_>) -> Result<Found, ProcessError> {
+        let found = self.sweep(room, attempt.marker(), attempt.scratch());
+        attempt.dismiss(GLANCE);
+        let here = words(&attempt.close());
+        let mut found = found?;
+        found.words = [here, found.words].concat();
+        Ok(found)
+    }
+
+    fn sweep(&self, room: &Room, marker: &str, scratch: &Path) -> Result<Found, ProcessError> {
         if self.hosts.is_empty() {
             return Ok(Found::default());
         }
-        let commands = self.commands(SWEEP, marker, scratch);
+        let commands = self.commands(&[SWEEP, marker, &scratch.to_string_lossy()]);
         let (mut swept, mut reasons): (Vec<SweptNode>, Vec<String>) = (Vec::new(), Vec::new());
         for captured in room.capture_all(&commands, self.env, PATIENCE)? {
             match captured {
                 Ok(captured) => {
-                    swept.extend(captured.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()));
+                    swept.extend(read::<SweptNode>(&captured.stdout));
                     if !captured.exit.success() {
                         reasons.push(last_words(&captured));
                     }
@@ -77,6 +124,11 @@ impl Elsewhere<'_> {
         }
         Ok(found(self.nodes, self.hosts, &swept, &reasons.join("; ")))
     }
+}
+
+/// The answers of nodes, a line each.
+fn read<T: serde::de::DeserializeOwned>(text: &str) -> Vec<T> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// What the answers of nodes mean; one that has not answered is lost, for `reason`.

@@ -129,18 +129,16 @@ impl Prover<'_> {
         let elsewhere = Elsewhere { nodes, hosts: &commands.elsewhere, env: self.env };
         let mut watch = Watch::new(AttemptId(0), case.ranks, &workload.cells, workload.rounds);
         let mut attempt = self.room.attempt("pmi")?;
-        let (marker, scratch) = (attempt.marker().to_owned(), attempt.scratch().to_owned());
-        let prepared = elsewhere.prepare(&mut attempt);
+        let deadlines = deadlines(&Limits::default());
+        let prepared = elsewhere.prepare(&mut attempt, deadlines.total);
         let ended = match &prepared {
             Ok(None) => {
-                let deadlines = deadlines(&Limits::default());
                 let launch = Launch { command: &commands.launch, env: self.env, deadlines, log: None };
                 Some(attempt.supervise(&launch, &mut |stream, line| watch.line(stream, line)))
             }
             Ok(Some(_)) | Err(_) => None,
         };
-        drop(attempt.close());
-        elsewhere.sweep(self.room, &marker, &scratch)?;
+        elsewhere.close(self.room, attempt)?;
         match ended {
             Some(Ok(ended)) => Ok(watch.outcome(ended.exit, ended.reason)),
             Some(Err(error)) => not_started(error),

@@ -7,10 +7,14 @@ use bench_app::{
     event::{Begin, Facts, Hello, Measurement, WrongData},
 };
 
+use super::gone::gone;
 use crate::{
     id::AttemptId,
-    process::{Exit, NO_INSTANCE, Pulse, Reason, Stream},
-    record::{Observed, Outcome, Phase, Sample},
+    process::{Exit, NO_INSTANCE, Pulse, Reason, SeenNode, Stream},
+    record::{
+        Observed, Outcome, Phase, Sample,
+        lost::{Fate, Lost, Part, Words},
+    },
 };
 
 /// Foreign lines kept of each stream.
@@ -39,6 +43,9 @@ pub struct Watch {
     garbled: Option<String>,
     refused: Option<String>,
     done: bool,
+    words: Words,
+    /// What was found gone when a deadline passed.
+    gone: Vec<Lost>,
     stderr: Vec<String>,
     stdout: Vec<String>,
 }
@@ -63,6 +70,8 @@ impl Watch {
             garbled: None,
             refused: None,
             done: false,
+            words: Words::default(),
+            gone: Vec::new(),
             stderr: Vec::new(),
             stdout: Vec::new(),
         }
@@ -91,7 +100,10 @@ impl Watch {
     fn keep(&mut self, stream: Stream, line: &str) {
         let kept = match stream {
             Stream::Out => &mut self.stdout,
-            Stream::Err => &mut self.stderr,
+            Stream::Err => {
+                self.words.line(line);
+                &mut self.stderr
+            }
         };
         // What Apptainer remarks in passing, and the rules that mpirun draws, would crowd out the reason.
         let says_nothing = line.starts_with("INFO:    ") || line.trim().bytes().all(|byte| byte == b'-');
@@ -169,6 +181,35 @@ impl Watch {
         self.stderr.iter().chain(&self.stdout).cloned().collect()
     }
 
+    /// Takes what was seen on its nodes when a deadline passed, and which of them did not answer.
+    pub fn looked(&mut self, seen: &[SeenNode], silent: &[String]) {
+        self.gone = gone(self.facts.as_ref(), seen, silent);
+    }
+
+    /// What was lost: in the launcher's words, by how it ended itself, and where it hung by what was seen.
+    #[must_use]
+    pub fn lost(&self, exit: Exit, reason: Reason) -> Vec<Lost> {
+        let ranks = || self.facts.iter().flat_map(|facts| std::iter::once(&facts.first).chain(&facts.differing));
+        let host_of = |rank| ranks().find(|facts| facts.rank == rank).map(|facts| facts.host.clone());
+        match (exit, reason) {
+            (Exit::Signal(signal), Reason::Itself) => {
+                vec![Lost { what: Part::Launcher, rank: None, host: None, how: Fate::Signal(signal) }]
+            }
+            (Exit::Code(_), Reason::Itself) if self.whole() => Vec::new(),
+            (Exit::Code(_), Reason::Itself) => self.words.lost(host_of),
+            (_, Reason::FirstDeadline | Reason::SilenceDeadline | Reason::TotalDeadline) => {
+                let told = |lost: &Lost| self.words.signal_of(lost).map_or(lost.how, Fate::Signal);
+                self.gone.iter().map(|lost| Lost { how: told(lost), ..lost.clone() }).collect()
+            }
+            (_, Reason::Interrupted | Reason::Enough) => Vec::new(),
+        }
+    }
+
+    /// Whether everything was measured.
+    fn whole(&self) -> bool {
+        self.done && self.visits == self.cells.len() * self.rounds.get() as usize
+    }
+
     /// How the launch ended. An exit code of 0 is never evidence of a working run.
     #[must_use]
     pub fn outcome(&self, exit: Exit, reason: Reason) -> Outcome {
@@ -182,6 +223,14 @@ impl Watch {
             return Outcome::WrongData(wrong);
         }
         let last = self.last;
+        // Also where a deadline was faster than the launcher, which takes seconds to notice.
+        let ended = self.lost(exit, reason).into_iter().find_map(|lost| match lost {
+            Lost { what: Part::Rank, how: Fate::Signal(signal), .. } => Some(signal),
+            _ => None,
+        });
+        if let Some(signal) = ended {
+            return Outcome::Signaled { signal, last };
+        }
         match reason {
             Reason::Interrupted => return Outcome::Interrupted,
             Reason::FirstDeadline => return Outcome::TimedOut { phase: Phase::Hello, last },
@@ -192,9 +241,8 @@ impl Watch {
         if let Some(line) = &self.garbled {
             return Outcome::Garbled { line: line.clone() };
         }
-        let whole = self.done && self.visits == self.cells.len() * self.rounds.get() as usize;
         match exit {
-            Exit::Code(0) if whole => Outcome::Completed,
+            Exit::Code(0) if self.whole() => Outcome::Completed,
             Exit::Code(code) => Outcome::Exited { code, last },
             Exit::Signal(signal) => Outcome::Signaled { signal, last },
         }
@@ -213,6 +261,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::process::Seen;
 
     fn cell() -> Cell {
         Cell { kernel: Kernel::Latency, bytes: Bytes(8), k: NonZeroU32::new(10).unwrap() }
@@ -267,6 +316,35 @@ mod tests {
         check(&[hello(2), begin()], Exit::Code(1), Reason::Interrupted, "interrupted");
         let wrong = Event::WrongData(WrongData { kernel: Kernel::Latency, bytes: Bytes(8), rank: 1, at: 3 });
         check(&[hello(2), begin(), wrong], Exit::Code(4), Reason::Itself, "wrong data at latency 8 B");
+    }
+
+    #[test]
+    fn the_signal_that_ended_a_rank_is_named_whatever_ended_the_launcher() {
+        let rank = |rank: u32, host: &str, pid| RankFacts { rank, host: host.to_owned(), pid, ..RankFacts::default() };
+        let facts = Facts { ranks: 2, first: rank(0, "n1", 7), differing: vec![rank(1, "n2", 8)], ..Facts::default() };
+        let app = |pid| Seen { pid, name: "bench-app".into(), stopped: false };
+        let check = |exit: Exit, reason: Reason, seen: u32, outcome: &str, lost: &[&str]| {
+            let mut watch = play(&[hello(2), Event::Facts(facts.clone()), begin()]);
+            let said = "mpirun noticed that process rank 1 with PID 292 on node n2 exited on signal 9 (Killed).";
+            watch.line(Stream::Err, said);
+            let node = |host: &str, pid| SeenNode { host: host.to_owned(), processes: vec![app(pid)] };
+            watch.looked(&[node("n1", 7), node("n2", seen)], &[]);
+            assert_eq!(watch.outcome(exit, reason).to_string(), outcome);
+            assert_eq!(watch.lost(exit, reason).iter().map(ToString::to_string).collect::<Vec<_>>(), lost);
+        };
+        let (rank, killed) = ("rank 1 on n2 was ended by signal 9", "killed by signal 9 at latency 8 B");
+        check(Exit::Code(137), Reason::Itself, 8, killed, &[rank]);
+        check(Exit::Code(1), Reason::SilenceDeadline, 0, killed, &[rank]);
+        // It was alive when the deadline passed: that was us.
+        check(Exit::Code(1), Reason::SilenceDeadline, 8, "hang at latency 8 B", &[]);
+        check(Exit::Code(1), Reason::Interrupted, 8, "interrupted", &[]);
+        let watch = play(&[hello(2), begin()]);
+        let lost = watch.lost(Exit::Signal(9), Reason::Itself);
+        assert_eq!(
+            lost.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["the launcher itself was ended by signal 9"]
+        );
+        assert!(watch.lost(Exit::Signal(9), Reason::SilenceDeadline).is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod bench;
 
 use std::collections::BTreeSet;
 
-use bench::{Bench, Fault};
+use bench::{Bench, Fault, Launch};
 use harness::case::Entry;
 
 /// Each with the rule that must name it.
@@ -93,6 +93,13 @@ fn faults(bench: &Bench) -> Vec<Fault> {
     ]
 }
 
+/// mpirun 4.1.8 loses what ranks tell it in a third of the launches in which they do: such a launch is made again.
+fn told(bench: &Bench, fault: &Fault) -> Launch {
+    let is_lost = |launch: &Launch| launch.log.iter().any(|line| line.contains("show_help.c"));
+    let mut launches = std::iter::repeat_with(|| bench.provoke(fault)).take(8);
+    launches.find(|launch| !is_lost(launch)).unwrap_or_else(|| panic!("{}: eight launches told nothing", fault.rule))
+}
+
 #[test]
 #[ignore = "needs Apptainer, Open MPI 4.1.8 and 5.0.11 and their images, and that of 4.1.4 (scripts/test)"]
 fn provoked_faults_are_diagnosed() {
@@ -100,7 +107,7 @@ fn provoked_faults_are_diagnosed() {
     let write = std::env::var("SIFBENCH_FIXTURES").is_ok_and(|word| word == "write");
     let (mut written, mut wrong) = (BTreeSet::new(), Vec::new());
     for fault in faults(&bench) {
-        let launch = bench.provoke(&fault);
+        let launch = told(&bench, &fault);
         let rules: Vec<String> = launch.findings().into_iter().map(|finding| finding.rule).collect();
         println!("{:>5.1} s  {:<21} {}", launch.record.wall_ns as f64 / 1e9, fault.rule, launch.record.outcome);
         if !rules.iter().any(|rule| rule == fault.rule) {

@@ -13,12 +13,16 @@ use harness::{
     case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack},
     command::CommandSpec,
     decision::{Decision, Pairs},
+    explain::explain,
     id::{AttemptId, Sha256},
     medians::Medians,
     plan,
+    recommend::recommend,
     record::{
         Design, FileFact, Limits, Manifest, Observed, Outcome, Phase, Purpose, Record, SCHEMA, Sample, SampleRange,
     },
+    report::html::{self, Beside},
+    store,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -33,6 +37,23 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// The page, with all that can be known beside the report; nothing was said but what the records keep.
+    pub(crate) fn page(&self) -> String {
+        let report = self.report();
+        let recommendation = recommend(&report, &self.design);
+        let run = store::Run {
+            dir: PathBuf::new(),
+            manifest: self.manifest.clone(),
+            design: self.design.clone(),
+            records: self.records.clone(),
+            samples: self.samples.clone(),
+            closed: true,
+            tail: store::Tail { attempts: 0, samples: 0 },
+        };
+        let explanation = explain(&run, &report, &|_| Vec::new(), None).unwrap();
+        html::render(&report, Beside { recommendation: Some(&recommendation), explanation: Some(&explanation) })
+    }
+
     pub(crate) fn report(&self) -> harness::report::Report {
         harness::report::model(&self.manifest, &self.design, &self.records, &self.samples)
     }
@@ -89,13 +110,17 @@ fn every_mode(version: &str) -> Vec<Stack> {
 pub(crate) fn run(design: Design) -> Run {
     let (mut records, mut samples, mut medians) = (Vec::new(), Vec::new(), Medians::default());
     while let Some(step) = plan::next(&design, &records, &medians) {
-        let attempt = AttemptId(records.len() as u32 + 1);
-        let mut rng = ChaCha8Rng::seed_from_u64(design.seed);
-        rng.set_stream(u64::from(attempt.0));
-        let (record, rows) = launch(&step, attempt, &mut rng);
-        records.push(record);
-        medians.add(&rows);
-        samples.extend(rows);
+        let first = records.len() as u32 + 1;
+        for (planned, at) in step.launches().zip(0..) {
+            let attempt = AttemptId(first + at);
+            let mut rng = ChaCha8Rng::seed_from_u64(design.seed);
+            rng.set_stream(u64::from(attempt.0));
+            let partner = step.partner.as_ref().map(|_| AttemptId(first + 1 - at));
+            let (record, rows) = launch(planned, &step.cells, (attempt, partner), &mut rng);
+            records.push(record);
+            medians.add(&rows);
+            samples.extend(rows);
+        }
     }
     Run { manifest: manifest(&design), design, records, samples }
 }
@@ -146,10 +171,16 @@ fn mpi(version: &str) -> Mpi {
     Mpi { implementation: Implementation::OpenMpi, version: version.parse().unwrap() }
 }
 
-fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (Record, Vec<Sample>) {
-    let plan::Launch { case, purpose, block, slot, partner: _ } = step.launch.clone();
+/// A launch of some cells, as an attempt with or without a partner.
+pub(crate) fn launch(
+    planned: &plan::Launch<'_>,
+    cells: &[Cell],
+    (attempt, partner): (AttemptId, Option<AttemptId>),
+    rng: &mut ChaCha8Rng,
+) -> (Record, Vec<Sample>) {
+    let plan::Launch { case, purpose, block, slot, partner: _ } = planned.clone();
     let mode = case.stack.mode();
-    let (outcome, measured) = outcome(case, &step.cells);
+    let (outcome, measured) = outcome(case, cells);
     let state = 1.0 + 0.03 * normal(rng);
     let state = state * mismatch(case);
     let samples: Vec<Sample> = measured.iter().flat_map(|cell| rows(attempt, mode, *cell, state, rng)).collect();
@@ -163,15 +194,16 @@ fn launch(step: &plan::Step<'_>, attempt: AttemptId, rng: &mut ChaCha8Rng) -> (R
         purpose,
         block,
         slot,
-        partner: None,
-        command: command(case, &plan::workload(&step.launch, step.cells.clone(), 7)),
-        cells: step.cells.clone(),
+        partner,
+        command: command(case, &plan::workload(planned, cells.to_vec(), 7)),
+        cells: cells.to_vec(),
         started: format!("2026-11-24T02:{:02}:{:02}.000Z", 30 + attempt.0 / 60, attempt.0 % 60),
         wall_ns: hello_ns + 1_050_000_000 + if hung { 10_000_000_000 } else { 0 },
         hello_ns: Some(hello_ns),
         hello: Some(hello(case, split, init_ns)),
         facts: Some(facts(mode)),
         observed: observed(case, state),
+        lost: Vec::new(),
         said: if hung { vec![CMA.into()] } else { Vec::new() },
         swept: if hung { vec!["2 processes of ours".into()] } else { Vec::new() },
         samples: SampleRange { offset: 0, bytes: 0, sha256: Sha256::of(b"") },
@@ -317,7 +349,7 @@ fn command(case: &Case, workload: &Workload) -> CommandSpec {
     }
 }
 
-fn manifest(design: &Design) -> Manifest {
+pub(crate) fn manifest(design: &Design) -> Manifest {
     let text = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let file =
         |name: &str, path: &str| FileFact { name: name.into(), path: path.into(), sha256: Sha256::of(name.as_bytes()) };

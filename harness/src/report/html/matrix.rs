@@ -67,6 +67,8 @@ fn cell(page: &Page<'_>, crossing: Option<&Crossing>) -> Markup {
         None if crossing.is_broken() => ("failed", html! { (crossing.words()[0]) }),
         None => ("ran", html! { (crossing.words()[0]) }),
     };
+    let is_slow = crossing.telling.is_some_and(|telling| telling.verdict == Verdict::Slower);
+    let is_bad = is_slow || crossing.failed.is_some();
     let class = if crossing.matched { format!("{class} matched") } else { class.to_owned() };
     html! {
         td class=(class) {
@@ -74,6 +76,7 @@ fn cell(page: &Page<'_>, crossing: Option<&Crossing>) -> Markup {
                 strong { (first) }
                 @if !below.is_empty() { span { (below) } }
             }
+            @if let Some(why) = is_bad.then(|| page.why(&case.id, "why")).flatten() { (why) }
         }
     }
 }

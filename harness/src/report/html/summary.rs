@@ -20,6 +20,9 @@ const FACTS: [(&str, &str); 6] = [
     ("container_runtime", "Container runtime"),
 ];
 
+/// A link to causes and remedies.
+const WHY: &str = "Why, and what helps";
+
 pub(super) fn header(report: &Report, title: &str) -> Markup {
     let known = FACTS.iter().filter_map(|(key, name)| Some((*name, report.facts.get(*key)?)));
     html! {
@@ -47,13 +50,13 @@ pub(super) fn answers(page: &Page<'_>) -> Section {
             @for case in report.cases.iter().filter(|case| !report.is_crossed(case)) {
                 div {
                     dt { (page.name(case)) span.what { (what(case)) } }
-                    dd { (case.answer) "." }
+                    dd { (case.answer) "." @if let Some(why) = page.why(&case.id, WHY) { " " (why) "." } }
                 }
             }
             @for probe in &report.probes {
                 div {
                     dt { span.name { (probe.label) } span.what { "tried for its outcome alone" } }
-                    dd { (probe.answer) "." }
+                    dd { (probe.answer) "." @if let Some(why) = page.why(&probe.id, WHY) { " " (why) "." } }
                 }
             }
         }

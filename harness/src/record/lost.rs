@@ -1,0 +1,205 @@
+//! What was gone when a launch ended, as far as somebody has seen it: its processes on every node, in the launcher's words and
+//! by looking. The exit code of a launcher tells neither which of them it was nor why.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A part of a launch that was gone, or did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// What it is.
+    pub what: Part,
+    /// Its number, where it is a rank whose number is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u32>,
+    /// Its node, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// What has become of it.
+    pub how: Fate,
+}
+
+/// A part of a launch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// A rank.
+    Rank,
+    /// The launcher's daemon on a node.
+    Daemon,
+    /// The launcher itself.
+    Launcher,
+    /// A node with all that runs there.
+    Node,
+}
+
+/// What has become of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// A signal ended it.
+    Signal(i32),
+    /// It does not run any more; why is not known.
+    Gone,
+    /// It is stopped (SIGSTOP).
+    Stopped,
+    /// Another one found its connection closed.
+    Disconnected,
+    /// It does not answer.
+    Unreachable,
+}
+
+/// `rank 1 on n2 was ended by signal 9`.
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.host.as_deref();
+        match (self.what, self.rank) {
+            (Part::Rank, Some(rank)) => write!(f, "rank {rank}")?,
+            (Part::Rank, None) => f.write_str("a rank")?,
+            (Part::Daemon, _) => f.write_str("the launcher's daemon")?,
+            (Part::Launcher, _) => f.write_str("the launcher itself")?,
+            (Part::Node, _) => f.write_str(host.unwrap_or("a node"))?,
+        }
+        if let Some(host) = host.filter(|_| self.what != Part::Node) {
+            write!(f, " on {host}")?;
+        }
+        match self.how {
+            Fate::Signal(signal) => write!(f, " was ended by signal {signal}"),
+            Fate::Gone => f.write_str(" is gone"),
+            Fate::Stopped => f.write_str(" is stopped"),
+            Fate::Disconnected => f.write_str(" closed its connections"),
+            Fate::Unreachable => f.write_str(" cannot be reached"),
+        }
+    }
+}
+
+/// Gathers what the lines of a launch say of lost parts.
+#[derive(Debug, Default)]
+pub struct Words {
+    lost: Vec<Lost>,
+    /// The process whose exit code comes next.
+    named: Option<u32>,
+    /// Whether a daemon, or a peer, is about to be named.
+    daemon: bool,
+    peer: bool,
+}
+
+impl Words {
+    /// Takes one line of standard error.
+    pub fn line(&mut self, line: &str) {
+        let line = line.trim();
+        if let Some(lost) = by_signal(line) {
+            return self.add(lost);
+        }
+        if let Some(name) = line.strip_prefix("Process name:") {
+            // [[4277,1],1] in Open MPI 4, [prterun-n1-475@1,1] in 5.
+            self.named = name.trim().strip_suffix(']').and_then(|name| name.rsplit(',').next()?.parse().ok());
+        } else if let Some(code) = line.strip_prefix("Exit code:") {
+            // What stands between, a container's runtime, says by its exit code which signal it was.
+            let signal =
+                code.trim().parse::<i32>().ok().map(|code| code - 128).filter(|signal| (1..65).contains(signal));
+            if let (Some(rank), Some(signal)) = (self.named.take(), signal) {
+                let how = Fate::Signal(signal);
+                self.add(Lost { what: Part::Rank, rank: Some(rank), host: None, how });
+            }
+        } else if line.contains("has lost communication with a remote daemon") {
+            self.daemon = true;
+        } else if line.contains("peer process has unexpectedly disconnected") {
+            self.peer = true;
+        } else if let Some((_, host)) = line.split_once("] on node ").filter(|_| line.starts_with("Remote daemon:")) {
+            if std::mem::take(&mut self.daemon) {
+                self.add(Lost { what: Part::Daemon, rank: None, host: Some(host.to_owned()), how: Fate::Gone });
+            }
+        } else if let Some(host) = line.strip_prefix("Peer host:")
+            && std::mem::take(&mut self.peer)
+        {
+            let host = Some(host.trim().to_owned());
+            self.add(Lost { what: Part::Rank, rank: None, host, how: Fate::Disconnected });
+        }
+    }
+
+    fn add(&mut self, lost: Lost) {
+        if !self.lost.contains(&lost) {
+            self.lost.push(lost);
+        }
+    }
+
+    /// The signal that ended a rank which is gone, by these words.
+    #[must_use]
+    pub fn signal_of(&self, gone: &Lost) -> Option<i32> {
+        let told =
+            self.lost.iter().filter(|told| gone.how == Fate::Gone && told.rank.is_some() && told.rank == gone.rank);
+        told.filter_map(|told| if let Fate::Signal(signal) = told.how { Some(signal) } else { None }).next()
+    }
+
+    /// What is lost; `host_of` tells where a rank runs. A closed connection follows from the end of what is named.
+    #[must_use]
+    pub fn lost(&self, host_of: impl Fn(u32) -> Option<String>) -> Vec<Lost> {
+        let named = self.lost.iter().any(|lost| lost.how != Fate::Disconnected);
+        let told = self.lost.iter().filter(|lost| !named || lost.how != Fate::Disconnected).cloned();
+        // The first connection that was found closed names the first that ended; the others only follow.
+        let told = told.take(if named { usize::MAX } else { 1 });
+        told.map(|lost| Lost { host: lost.host.or_else(|| host_of(lost.rank?)), ..lost }).collect()
+    }
+}
+
+/// `mpirun noticed that process rank 1 with PID 292 on node n2 exited on signal 9 (Killed).`
+fn by_signal(line: &str) -> Option<Lost> {
+    let (_, rest) = line.split_once("noticed that process rank ")?;
+    let (rank, rest) = rest.split_once(' ')?;
+    let (_, rest) = rest.split_once(" on node ")?;
+    let (host, rest) = rest.split_once(" exited on signal ")?;
+    let signal = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+    let (rank, host) = (rank.parse().ok(), Some(host.to_owned()));
+    Some(Lost { what: Part::Rank, rank, host, how: Fate::Signal(signal) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Vec<String> {
+        let mut words = Words::default();
+        text.lines().for_each(|line| words.line(line));
+        words.lost(|rank| (rank == 1).then(|| "n2".to_owned())).iter().map(ToString::to_string).collect()
+    }
+
+    /// As said on two nodes by `mpirun` 4.1.8 and 5.0.11.
+    #[test]
+    fn what_is_lost_is_named_from_the_launchers_words() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(said(text), expected, "{text}");
+        check(
+            "mpirun noticed that process rank 1 with PID 292 on node n2 exited on signal 9 (Killed).",
+            &["rank 1 on n2 was ended by signal 9"],
+        );
+        let container = "the job to be terminated. The first process to do so was:\n\n  Process name: [[4277,1],1]\n  \
+                         Exit code:    137\n-----";
+        check(container, &["rank 1 on n2 was ended by signal 9"]);
+        check(&container.replace("[[4277,1],1]", "[prterun-n1-1560@1,1]"), &["rank 1 on n2 was ended by signal 9"]);
+        check(&container.replace("137", "1"), &[]);
+        let daemon = "PRTE has lost communication with a remote daemon.\n\n  HNP daemon   : [prterun-n1-475@0,0] on node n1\n  \
+                      Remote daemon: [prterun-n1-475@0,1] on node n2\n";
+        check(daemon, &["the launcher's daemon on n2 is gone"]);
+        let peer = "An MPI communication peer process has unexpectedly disconnected.  This\n\n  Local host: n1\n  \
+                    Local PID:  2274\n  Peer host:  n2\n";
+        check(peer, &["a rank on n2 closed its connections"]);
+        check(&format!("{peer}{}", peer.replace("host:  n2", "host:  n1")), &["a rank on n2 closed its connections"]);
+        check(&format!("{peer}{container}"), &["rank 1 on n2 was ended by signal 9"]);
+        check("Peer host: n2\nRemote daemon: [x] on node n2\nExit code: 137\nhello", &[]);
+    }
+
+    #[test]
+    fn a_signal_is_that_of_the_rank_which_is_gone() {
+        let mut words = Words::default();
+        words
+            .line("mpirun noticed that process rank 3 with PID 7 on node n2 exited on signal 11 (Segmentation fault).");
+        let check = |rank, how, expected| {
+            assert_eq!(words.signal_of(&Lost { what: Part::Rank, rank, host: None, how }), expected);
+        };
+        check(Some(3), Fate::Gone, Some(11));
+        check(Some(3), Fate::Stopped, None);
+        check(Some(2), Fate::Gone, None);
+        check(None, Fate::Gone, None);
+    }
+}
