@@ -182,7 +182,10 @@ impl Kit {
         let known: std::collections::BTreeSet<PathBuf> =
             self.manifest.files.iter().map(|packed| self.root.join(&packed.path)).collect();
         let mut there = Vec::new();
-        Kind::ALL.into_iter().for_each(|kind| walk(&self.root.join(kind.directory()), &mut there));
+        for kind in Kind::ALL {
+            // What is packed and cannot be read is found by its own name.
+            drop(walk(&self.root.join(kind.directory()), &mut there));
+        }
         let foreign = there.into_iter().filter(|path| wanted(path) && !known.contains(path));
         packed.chain(foreign.map(|path| (path, Fault::Foreign))).collect()
     }
@@ -240,15 +243,15 @@ fn look(path: &Path) -> io::Result<Content> {
     Ok(Content::File { sha256, bytes: meta.len(), executable: meta.permissions().mode() & 0o111 != 0 })
 }
 
-/// All files and links at or below `path`, sorted; what cannot be read is found by whoever looks for it.
-fn walk(path: &Path, files: &mut Vec<PathBuf>) {
-    if fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_dir()) {
+/// All files and links at or below `path`, sorted.
+fn walk(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.is_dir() {
         files.push(path.to_owned());
-        return;
+        return Ok(());
     }
-    let mut below: Vec<PathBuf> = fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    let mut below = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     below.sort();
-    below.iter().for_each(|path| walk(path, files));
+    below.iter().try_for_each(|path| walk(path, files))
 }
 
 /// What a kit with these files is called.

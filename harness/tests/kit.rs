@@ -57,9 +57,9 @@ fn cache(root: PathBuf) -> Cache {
 /// Packs a cache with `tool` as the harness.
 fn pack(cache: &Path, tool: &Path, archive: &Path) -> String {
     let mut packing = Packing::of(&static_program(cache.parent().unwrap())).unwrap();
-    packing.tree(tool, Path::new("sifbench"));
+    packing.tree(tool, Path::new("sifbench")).unwrap();
     for part in ["images", "build", "mpi"] {
-        packing.tree(&cache.join(part), Path::new(part));
+        packing.tree(&cache.join(part), Path::new(part)).unwrap();
     }
     packing.campaigns.push("quick".into());
     let manifest = packing.manifest().unwrap();

@@ -10,12 +10,12 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{commands, edge::Edge, profile::Chosen, progress::Progress};
+use super::{commands, edge::Edge, progress::Progress};
 use crate::{
     app::{Compilation, Compiler, Headers},
     case::{Case, Stack},
     catalogue::{Catalogue, Source},
-    config::{self, Campaign, Overrides},
+    config::{self, Campaign, Overrides, Parts},
     id::MpiVersion,
     image::Builder,
     kit::{CAMPAIGNS, Kit, MANIFEST, VERSIONS, pack::Packing},
@@ -75,7 +75,7 @@ pub(super) fn build(edge: &Edge, args: &PackArgs) -> anyhow::Result<ExitCode> {
     for name in args.campaign.iter().chain(&quick) {
         let (origin, text) = config::text_of(name, |path| fs::read_to_string(path))?;
         let campaign = Campaign::with(&origin, &text, &Overrides::default())?;
-        let design = commands::resolved(edge, &campaign, &Overrides::default(), &Chosen::plain(edge)?)?;
+        let design = campaign.design(&Overrides::default(), &Nowhere);
         design.cases.iter().chain(&design.probes).for_each(|case| needs.of_case(case, design.app));
         let is_file = config::BUILT_IN.iter().all(|(built_in, _)| built_in != name);
         let file = Path::new(name).file_name().filter(|_| is_file).map(|file| file.to_string_lossy());
@@ -119,7 +119,7 @@ pub(super) fn build(edge: &Edge, args: &PackArgs) -> anyhow::Result<ExitCode> {
     }
     for part in parts {
         let place = cache.name_of(&part).with_context(|| format!("{} is not in the cache", part.display()))?.to_owned();
-        packing.tree(&part, &place);
+        packing.tree(&part, &place)?;
     }
     if needs.take_from_users_list(&catalogue)
         && let Some((_, text)) = edge.users_versions()?
@@ -147,6 +147,21 @@ pub(super) fn build(edge: &Edge, args: &PackArgs) -> anyhow::Result<ExitCode> {
 
 fn headers(of: Option<&MpiVersion>) -> Headers<'_> {
     of.map_or(Headers::Shared, Headers::Of)
+}
+
+/// What a case needs is told by its versions, wherever it lies.
+struct Nowhere;
+
+impl Parts for Nowhere {
+    fn host_prefix(&self, _: &MpiVersion) -> PathBuf {
+        PathBuf::new()
+    }
+    fn image(&self, _: Option<&MpiVersion>, _: Headers<'_>) -> PathBuf {
+        PathBuf::new()
+    }
+    fn app(&self, _: Headers<'_>) -> PathBuf {
+        PathBuf::new()
+    }
 }
 
 /// What is to be in a kit.

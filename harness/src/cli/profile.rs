@@ -60,11 +60,6 @@ impl Chosen {
         Ok(Self::of(edge, shelf.resolve(&name)?, "the run was begun with it".to_owned()))
     }
 
-    /// The plainest one, for a place that nothing is known of.
-    pub(super) fn plain(edge: &Edge) -> anyhow::Result<Self> {
-        Ok(Self::of(edge, Shelf::built_in().resolve("laptop")?, "the place is another".to_owned()))
-    }
-
     pub(super) fn of(edge: &Edge, resolved: Resolved, why: String) -> Self {
         let (profile, unset) = resolved.profile.expanded(edge.env());
         Self { resolved, profile, why, unset, setups: BTreeMap::new(), cache: edge.cache() }

@@ -85,15 +85,19 @@ impl Packing {
     }
 
     /// With a file, or all files of a directory, at `place`.
-    pub fn tree(&mut self, path: &Path, place: &Path) {
+    ///
+    /// # Errors
+    /// A directory cannot be read.
+    pub fn tree(&mut self, path: &Path, place: &Path) -> Result<(), PackError> {
         let mut files = Vec::new();
-        walk(path, &mut files);
+        walk(path, &mut files).map_err(|source| PackError::Read { path: path.to_owned(), source })?;
         for file in files {
             let below = file.strip_prefix(path).unwrap_or(&file);
             // Joining nothing would end in a slash.
             let place = if below.as_os_str().is_empty() { place.to_owned() } else { place.join(below) };
             self.parts.insert(place.to_string_lossy().into_owned(), Part::Path(file));
         }
+        Ok(())
     }
 
     /// What the kit says of itself.
