@@ -14,7 +14,7 @@ use crate::{
     run::pmi::{self, Prover, Trial},
     site::{
         self, Allocation, Node, Scheduler,
-        nodes::{Nodes, Reach, Strategy},
+        nodes::{Nodes, Reach, Strategy, job_variables},
     },
 };
 
@@ -148,13 +148,7 @@ impl Place {
         let in_slurm = self.allocation.scheduler == Scheduler::Slurm;
         let asks = design.cases.iter().chain(&design.probes).any(|case| case.settings.launcher != Launcher::Mpirun);
         let steps = in_slurm && (self.nodes.reach == Reach::Slurm || asks);
-        let variables: &[&str] = if steps {
-            // Since 23.11 a job sets what mpirun must tell its own srun.
-            &["SLURM_*", "SLURMD_*", "MUNGE_*", "OMPI_MCA_plm_slurm_args", "PRTE_MCA_plm_slurm_args"]
-        } else {
-            &["OAR_*", "OARDO_*", "PBS_*", "SSH_AUTH_SOCK", "KRB5CCNAME"]
-        };
         // A job submitted with --export=NONE would give its steps nothing either.
-        Env::from_parent(edge.env(), variables).without("SLURM_EXPORT_ENV")
+        Env::from_parent(edge.env(), job_variables(steps)).without("SLURM_EXPORT_ENV")
     }
 }

@@ -17,7 +17,7 @@ struct Row {
     unserved: Option<(&'static [&'static str], &'static str)>,
 }
 
-const SCHEDULERS: [Row; 4] = [
+const SCHEDULERS: [Row; 5] = [
     Row {
         name: "Slurm",
         submit: "sbatch",
@@ -25,6 +25,7 @@ const SCHEDULERS: [Row; 4] = [
         unserved: Some((&["sinfo", "--noheader"], "Could not establish a configuration source")),
     },
     Row { name: "OAR", submit: "oarsub", job: &["OAR_JOB_ID"], unserved: Some((&["oarstat"], "DB connection error")) },
+    Row { name: "LSF", submit: "bsub", job: &["LSB_JOBID"], unserved: None },
     Row { name: "PBS", submit: "qsub", job: &["PBS_JOBID"], unserved: None },
     Row { name: "Bridge", submit: "ccc_msub", job: &["BRIDGE_MSUB_JOBID", "SLURM_JOB_ID"], unserved: None },
 ];
@@ -82,6 +83,8 @@ mod tests {
         check(&["SLURM_JOB_ID"], &["sbatch"], None);
         check(&["OAR_JOB_ID"], &["oarsub"], None);
         check(&[], &["oarsub"], Some("OAR"));
+        check(&[], &["bsub"], Some("LSF"));
+        check(&["LSB_JOBID"], &["bsub"], None);
         check(&["SLURM_JOB_ID"], &["ccc_msub", "sbatch"], None);
     }
 
