@@ -252,14 +252,21 @@ pub(super) fn carry_out(
     let past = Past { medians: Medians::of(&run.samples), records: run.records };
     let finish = runner.run(&mut store, past, &mut progress)?;
     progress.finish();
-    if finish != Finish::Complete {
-        drop(store);
-        let why = match finish {
-            Finish::OutOfNodes => "too few nodes are left that can be trusted (LEFT in attempts.jsonl); in another job",
-            Finish::Interrupted | Finish::Complete => "stopped;",
-        };
-        edge.say(&format!("{why} go on with: sifbench run --resume {}", run.dir.display()));
-        return Ok(None);
+    match finish {
+        Finish::Complete => {}
+        Finish::Interrupted => {
+            edge.say(&format!("stopped; go on with: sifbench run --resume {}", run.dir.display()));
+            return Ok(None);
+        }
+        Finish::OutOfNodes { lost } => {
+            let reason = format!(
+                "{} cannot be trusted any more (LEFT in attempts.jsonl), and without it there are too few nodes; go on with: \
+                 sifbench run --resume {}",
+                lost.join(", "),
+                run.dir.display()
+            );
+            return Err(Refused { reason, hint: "in another job, or once what was left there is gone" }.into());
+        }
     }
     store.close()?;
     Ok(Some(run.dir))
