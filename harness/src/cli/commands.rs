@@ -260,7 +260,7 @@ pub(super) fn carry_out(
         }
         Finish::OutOfNodes { lost } => {
             let reason = format!(
-                "{} cannot be trusted any more (LEFT in attempts.jsonl), and without it there are too few nodes; go on with: \
+                "{} cannot be trusted any more (LEFT in attempts.jsonl), and too few others are there; go on with: \
                  sifbench run --resume {}",
                 lost.join(", "),
                 run.dir.display()
