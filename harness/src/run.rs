@@ -40,14 +40,17 @@ pub enum RunError {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finish {
     /// All launches were made.
     Complete,
     /// The user stopped it; it can be resumed.
     Interrupted,
     /// Too few nodes are left that can be trusted; it can be resumed on others.
-    OutOfNodes,
+    OutOfNodes {
+        /// Those that cannot.
+        lost: Vec<String>,
+    },
 }
 
 /// What a run has stored before it goes on.
@@ -112,7 +115,8 @@ impl Runner<'_> {
                 return Ok(Finish::Interrupted);
             }
             if nodes.list.len() < self.design.nodes() as usize {
-                return Ok(Finish::OutOfNodes);
+                let lost = self.nodes.list.iter().filter(|node| !nodes.list.contains(node));
+                return Ok(Finish::OutOfNodes { lost: lost.map(|node| node.host.clone()).collect() });
             }
             listener.begins(&step, &records);
             let number = records.last().map_or(1, |last| last.attempt.0 + 1);

@@ -7,6 +7,7 @@ mod hostfile;
 pub mod hostlist;
 mod local;
 pub mod login;
+mod lsf;
 pub mod nodes;
 mod oar;
 mod pbs;

@@ -276,6 +276,30 @@ fn the_front_page_quotes_the_published_runs() {
     assert!(heat_map.lines().count() > 6 && table.contains(heat_map), "README.md quotes another matrix:\n{table}");
 }
 
+/// Lines behind the name of a run on several nodes are those of its report.
+#[test]
+fn the_page_of_results_quotes_the_published_runs_on_several_nodes() {
+    let (_, page) = include_str!("../../results/README.md").split_once("\n## Runs on several nodes\n").unwrap();
+    let (page, _) = page.split_once("\n## ").unwrap();
+    let mut runs = 0;
+    for part in page.split("```text\n").skip(1) {
+        let (quoted, _) = part.split_once("```").unwrap();
+        let (command, lines) = quoted.split_once('\n').unwrap();
+        let run = command.strip_prefix("$ sifbench report results/").unwrap();
+        let table = table(&published(run));
+        for line in lines.lines() {
+            // The shaper alone takes 34.54 ms.
+            if let Some((ms, _)) = line.strip_prefix("4 MiB ").and_then(|rest| rest.split_once(" ms ")) {
+                let off = ms.trim().parse::<f64>().unwrap() / 34.54 - 1.0;
+                assert!(off.abs() < 0.03 && !line.contains(['?', '~']), "{run}: {line}");
+            }
+            assert!(table.lines().any(|of| of == line), "{run} does not say: {line}\n{table}");
+        }
+        runs += usize::from(lines.lines().count() > 2);
+    }
+    assert_eq!(runs, 3, "each with its figures");
+}
+
 fn matrix(report: &Report, mode: Mode) -> &Matrix {
     report.matrices.iter().find(|matrix| matrix.mode == mode).unwrap()
 }

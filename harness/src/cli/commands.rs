@@ -302,15 +302,22 @@ pub(super) fn carry_out(
     let past = Past { medians: Medians::of(&run.samples), records: run.records };
     let finish = runner.run(&mut store, past, &mut progress)?;
     progress.finish();
-    if finish != Finish::Complete {
-        drop(store);
-        let why = match finish {
-            Finish::OutOfNodes => "too few nodes are left that can be trusted (LEFT in attempts.jsonl); in another job",
-            Finish::Interrupted | Finish::Complete => "stopped;",
-        };
-        let word = if Batch::of_job(edge.env()).is_some() { "submit" } else { "run" };
-        edge.say(&format!("{why} go on with: sifbench {word} --resume {}", run.dir.display()));
-        return Ok(None);
+    // Where a job has ended, another must go on.
+    let word = if Batch::of_job(edge.env()).is_some() { "submit" } else { "run" };
+    let go_on = format!("go on with: sifbench {word} --resume {}", run.dir.display());
+    match finish {
+        Finish::Complete => {}
+        Finish::Interrupted => {
+            edge.say(&format!("stopped; {go_on}"));
+            return Ok(None);
+        }
+        Finish::OutOfNodes { lost } => {
+            let lost = lost.join(", ");
+            let reason = format!(
+                "{lost} cannot be trusted any more (LEFT in attempts.jsonl), and too few others are there; {go_on}"
+            );
+            return Err(Refused { reason, hint: "in another job, or once what was left there is gone" }.into());
+        }
     }
     store.close()?;
     Ok(Some(run.dir))

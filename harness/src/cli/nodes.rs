@@ -19,7 +19,7 @@ use crate::{
     run::pmi::{self, Prover, Trial},
     site::{
         self, Allocation, Node, Scheduler,
-        nodes::{Nodes, Reach, Strategy},
+        nodes::{Nodes, Reach, Strategy, job_variables},
     },
 };
 
@@ -225,14 +225,8 @@ impl Place {
         let in_slurm = self.allocation.scheduler == Scheduler::Slurm;
         let asks = design.cases.iter().chain(&design.probes).any(|case| case.settings.launcher != Launcher::Mpirun);
         let steps = in_slurm && (self.nodes.reach == Reach::Slurm || asks);
-        let variables: &[&str] = if steps {
-            // Since 23.11 a job sets what mpirun must tell its own srun.
-            &["SLURM_*", "SLURMD_*", "MUNGE_*", "OMPI_MCA_plm_slurm_args", "PRTE_MCA_plm_slurm_args"]
-        } else {
-            &["OAR_*", "OARDO_*", "PBS_*", "SSH_AUTH_SOCK", "KRB5CCNAME"]
-        };
         let exports = self.nodes.exports.iter().map(String::as_str);
-        let variables: Vec<&str> = variables.iter().copied().chain(exports).collect();
+        let variables: Vec<&str> = job_variables(steps).iter().copied().chain(exports).collect();
         // A job submitted with --export=NONE would give its steps nothing either.
         Env::from_parent(edge.env(), &variables).without("SLURM_EXPORT_ENV")
     }

@@ -112,6 +112,11 @@ impl Listener for Progress<'_> {
         let place = self.place(record.block);
         let label = format!("{}{again}", launch.case.label());
         self.line(&format!("{place:<10} {label:<32} {seconds:>6.1} s  {}", ending(launch, record)));
+        record
+            .swept
+            .iter()
+            .filter(|words| words.contains("LEFT"))
+            .for_each(|words| self.line(&format!("           {words}")));
         if !completed {
             record.said.iter().take(3).for_each(|line| self.line(&format!("           | {line}")));
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, io, path::Path, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{hostfile, hostlist::BadHostlist, oar, pbs, slurm};
+use super::{hostfile, hostlist::BadHostlist, lsf, oar, pbs, slurm};
 
 /// Who gives nodes to jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub enum Scheduler {
     Oar,
     /// PBS in all its kinds, and Torque.
     Pbs,
+    /// LSF.
+    Lsf,
     /// Nobody: this machine, or a hostfile.
     Local,
 }
@@ -26,6 +28,7 @@ impl fmt::Display for Scheduler {
             Scheduler::Slurm => "slurm",
             Scheduler::Oar => "oar",
             Scheduler::Pbs => "pbs",
+            Scheduler::Lsf => "lsf",
             Scheduler::Local => "local",
         })
     }
@@ -95,6 +98,17 @@ pub enum AllocationError {
         /// What is wrong.
         why: String,
     },
+    /// A job of Flux, whose environment does not tell its nodes.
+    #[error(
+        "this is job {job} of flux on {nodes} nodes, whose names are in no variable; \
+         hint: flux hostlist --expand --delimiter='\\n' > NODES, then --hostfile NODES"
+    )]
+    Flux {
+        /// Its number there.
+        job: String,
+        /// How many nodes.
+        nodes: String,
+    },
     /// A file of nodes cannot be read.
     #[error("the file of nodes {} cannot be read", path.display())]
     File {
@@ -133,8 +147,12 @@ impl Allocation {
     /// # Errors
     /// There is a job, but its nodes cannot be told.
     pub fn detect(vars: &Vars, read: Read<'_>, here: Node) -> Result<Self, AllocationError> {
-        let found = [slurm::detect(vars)?, oar::detect(vars, read)?, pbs::detect(vars, read)?];
-        Ok(found.into_iter().flatten().next().unwrap_or_else(|| super::local::allocation(here)))
+        let found = [slurm::detect(vars)?, oar::detect(vars, read)?, pbs::detect(vars, read)?, lsf::detect(vars)?];
+        match found.into_iter().flatten().next() {
+            Some(allocation) => Ok(allocation),
+            // Within a job of another scheduler, as Flux often runs, the nodes are that one's.
+            None => lsf::refuse_flux(vars).map(|()| super::local::allocation(here)),
+        }
     }
 
     /// The nodes of the user's own hostfile.
@@ -227,6 +245,8 @@ mod tests {
             "pbs job 1234.head.cluster: node03.cluster (2), node04.cluster (2)",
         );
         check(include_str!("../../tests/fixtures/sites/pbs-pro.env"), "pbs job 88.pbs01: r1i0n3 (2), r1i0n4 (2)");
+        check(include_str!("../../tests/fixtures/sites/lsf-10.env"), "lsf job 7221: lsf03 (4), lsf07 (2)");
+        check("FLUX_JOB_ID=f2\nFLUX_JOB_NNODES=1\n", "local: laptop (8)");
         check("HOME=/home/user\nPATH=/usr/bin\n", "local: laptop (8)");
         // A user who has typed `export OAR_NODEFILE=` has no job.
         check("OAR_NODEFILE=\n", "local: laptop (8)");
@@ -245,6 +265,10 @@ mod tests {
         check("OAR_JOB_ID=7\n", "OAR_NODEFILE is not set");
         check("OAR_JOB_ID=7\nOAR_NODEFILE=/none\n", "/none cannot be read");
         check("PBS_JOBID=7\nPBS_NODEFILE=/nodes\n@ /nodes\n\n", "/nodes names none");
+        check("LSB_JOBID=7\n", "LSB_MCPU_HOSTS is not set");
+        check("LSB_JOBID=7\nLSB_MCPU_HOSTS=a 4 b\n", "no list of hosts with processors: `b`");
+        check("LSB_JOBID=7\nLSB_MCPU_HOSTS=a b\n", "no list of hosts with processors: `a b`");
+        check(include_str!("../../tests/fixtures/sites/flux-0.6x.env"), "flux hostlist --expand");
         check("PBS_JOBID=7\nPBS_NODEFILE=/nodes\n@ /nodes\nn1\nn1 n2\n", "/nodes, line 2");
     }
 

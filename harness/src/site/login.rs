@@ -10,7 +10,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A scheduler, by its commands.
 struct Row {
     name: &'static str,
-    kind: Batch,
+    /// As what jobs are submitted to it; none where `sifbench submit` does not know how.
+    kind: Option<Batch>,
     /// What submits a job.
     submit: &'static str,
     /// The variables that prove a job.
@@ -20,25 +21,26 @@ struct Row {
     unserved: Option<(&'static [&'static str], &'static str)>,
 }
 
-const SCHEDULERS: [Row; 4] = [
+const SCHEDULERS: [Row; 5] = [
     Row {
         name: "Slurm",
-        kind: Batch::Slurm,
+        kind: Some(Batch::Slurm),
         submit: "sbatch",
         job: &["SLURM_JOB_ID"],
         unserved: Some((&["sinfo", "--noheader"], "Could not establish a configuration source")),
     },
     Row {
         name: "OAR",
-        kind: Batch::Oar,
+        kind: Some(Batch::Oar),
         submit: "oarsub",
         job: &["OAR_JOB_ID"],
         unserved: Some((&["oarstat"], "DB connection error")),
     },
-    Row { name: "PBS", kind: Batch::Pbs, submit: "qsub", job: &["PBS_JOBID"], unserved: None },
+    Row { name: "LSF", kind: None, submit: "bsub", job: &["LSB_JOBID"], unserved: None },
+    Row { name: "PBS", kind: Some(Batch::Pbs), submit: "qsub", job: &["PBS_JOBID"], unserved: None },
     Row {
         name: "Bridge",
-        kind: Batch::Bridge,
+        kind: Some(Batch::Bridge),
         submit: "ccc_msub",
         job: &["BRIDGE_MSUB_JOBID", "SLURM_JOB_ID"],
         unserved: None,
@@ -75,7 +77,7 @@ impl Signs<'_> {
     /// The batch system that takes jobs here: Bridge before the Slurm behind it.
     #[must_use]
     pub fn batch(&self) -> Batch {
-        let kinds: Vec<Batch> = self.served().map(|row| row.kind).collect();
+        let kinds: Vec<Batch> = self.served().filter_map(|row| row.kind).collect();
         let first = || kinds.first().copied().unwrap_or(Batch::Local);
         if kinds.contains(&Batch::Bridge) { Batch::Bridge } else { first() }
     }
@@ -106,6 +108,8 @@ mod tests {
         check(&["SLURM_JOB_ID"], &["sbatch"], None);
         check(&["OAR_JOB_ID"], &["oarsub"], None);
         check(&[], &["oarsub"], Some("OAR"));
+        check(&[], &["bsub"], Some("LSF"));
+        check(&["LSB_JOBID"], &["bsub"], None);
         check(&["SLURM_JOB_ID"], &["ccc_msub", "sbatch"], None);
     }
 

@@ -22,6 +22,7 @@ impl Reach {
         match scheduler {
             Scheduler::Slurm => Reach::Slurm,
             Scheduler::Oar => Reach::Agent(vec!["oarsh".into()]),
+            Scheduler::Lsf => Reach::Agent(vec!["blaunch".into()]),
             Scheduler::Pbs | Scheduler::Local => Reach::Agent(vec!["ssh".into()]),
         }
     }
@@ -36,6 +37,18 @@ impl Reach {
     #[must_use]
     pub fn of(words: Vec<String>) -> Self {
         if words == ["slurm"] { Reach::Slurm } else { Reach::Agent(words) }
+    }
+}
+
+/// The variables of a job that launches see which take part in it: those that `steps` of Slurm need, or those with which
+/// remote shells find their job and their keys.
+#[must_use]
+pub const fn job_variables(steps: bool) -> &'static [&'static str] {
+    if steps {
+        // Since 23.11 a job sets what mpirun must tell its own srun.
+        &["SLURM_*", "SLURMD_*", "MUNGE_*", "OMPI_MCA_plm_slurm_args", "PRTE_MCA_plm_slurm_args"]
+    } else {
+        &["OAR_*", "OARDO_*", "PBS_*", "LSB_*", "LSF_*", "LS_*", "SSH_AUTH_SOCK", "KRB5CCNAME"]
     }
 }
 
@@ -114,5 +127,30 @@ impl Nodes {
     pub fn alone(host: &str) -> Self {
         let allocation = Allocation { scheduler: Scheduler::Local, job: None, nodes: vec![Node::new(host, u32::MAX)] };
         Self::of(&allocation, "sifbench".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::process::Env;
+
+    #[test]
+    fn a_step_sees_its_job_and_what_the_job_sets_for_mpirun_and_a_remote_shell_sees_neither() {
+        let job = include_str!("../../tests/fixtures/sites/slurm-23.11.env");
+        let pairs = job.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+        let vars: BTreeMap<String, String> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let seen = |steps| Env::from_parent(&vars, job_variables(steps));
+        let check = |steps, name: &str, expected| {
+            assert_eq!(seen(steps).iter().any(|(known, _)| known == name), expected, "{steps}: {name}");
+        };
+        for name in ["OMPI_MCA_plm_slurm_args", "PRTE_MCA_plm_slurm_args", "SLURM_JOB_ID", "SLURM_CONF"] {
+            check(true, name, true);
+            // A daemon over ssh must not take the job for a reason to start others by srun.
+            check(false, name, false);
+        }
+        check(true, "HYDRA_BOOTSTRAP", false);
     }
 }
