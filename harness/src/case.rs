@@ -333,6 +333,9 @@ pub struct Settings {
     /// What an image sees of the host's mpirun.
     #[serde(skip_serializing_if = "Environment::is_usual")]
     pub environment: Environment,
+    /// The name of the set of transport settings that is among `mca` and `env`, where one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<String>,
     /// MCA parameters for the launcher, by name.
     pub mca: BTreeMap<String, String>,
     /// Flags for the container runtime: given to `exec`, or to `instance start` in the instance mode.
@@ -389,7 +392,7 @@ impl Case {
     }
 
     /// What people read: `native 4.1.8`, `hybrid 4.1.8`, or `hybrid 5.0.11 > 4.1.8` where host and image differ, and ` raw`
-    /// behind it where the image sees all that the host leaks.
+    /// behind it where the image sees all that the host leaks, then the set of transport settings, if it has one.
     #[must_use]
     pub fn label(&self) -> String {
         let host = self.stack.host().map(|host| &host.mpi.version);
@@ -399,10 +402,11 @@ impl Case {
             Environment::Clean => "",
             Environment::Raw => " raw",
         };
+        let set = self.settings.transport.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
         match (host, image) {
-            (Some(host), Some(image)) if host != image => format!("{mode} {host} > {image}{raw}"),
-            (Some(version), _) | (None, Some(version)) => format!("{mode} {version}{raw}"),
-            (None, None) => format!("{mode}{raw}"),
+            (Some(host), Some(image)) if host != image => format!("{mode} {host} > {image}{raw}{set}"),
+            (Some(version), _) | (None, Some(version)) => format!("{mode} {version}{raw}{set}"),
+            (None, None) => format!("{mode}{raw}{set}"),
         }
     }
 }

@@ -13,8 +13,11 @@ mod kit;
 mod manual;
 mod nodes;
 mod pilot;
+mod profile;
 mod progress;
 mod recommend;
+mod site;
+mod submit;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 
@@ -40,6 +43,7 @@ use crate::{
     arg_required_else_help = true,
     after_help = "Examples:\n  \
         sifbench doctor                     what this machine has and lacks\n  \
+        sifbench site list                  profiles of places, and which one this is\n  \
         sifbench plan quick                 the exact commands, nothing is run\n  \
         sifbench mpi install 4.1.8          an Open MPI for the host side\n  \
         sifbench image build 4.1.8          the image beside it\n  \
@@ -47,6 +51,7 @@ use crate::{
         sifbench pilot my.toml              how often and how long to measure, by a few blocks of it\n  \
         sifbench run quick                  measure; Ctrl-C stops cleanly\n  \
         sifbench run --resume results/..    go on\n  \
+        sifbench submit quick --dry-run     the script of a job for the scheduler here\n  \
         sifbench matrix                     every host's Open MPI with every image's\n  \
         sifbench report                     tables, and an HTML page of the newest run\n  \
         sifbench recommend                  what to type here, and what it costs\n  \
@@ -68,6 +73,8 @@ enum Command {
     Plan(PlanArgs),
     /// Measure a campaign, or go on with a run that was stopped
     Run(RunArgs),
+    /// Measure a campaign in a job of the site's scheduler, or go on with a run in one
+    Submit(submit::SubmitArgs),
     /// Cross Open MPIs of the host with images: what works, and what a mismatch costs
     Matrix(MatrixArgs),
     /// Fix a campaign's K, visits and blocks by a few blocks of it
@@ -84,6 +91,11 @@ enum Command {
     Aa(aa::AaArgs),
     /// Check this machine: what is here, what is lacking, what that costs, and what to type
     Doctor(doctor::DoctorArgs),
+    /// What is particular about places: launchers, schedulers, MPIs, runtimes, what is impossible
+    Site {
+        #[command(subcommand)]
+        command: site::SiteCommand,
+    },
     /// Open MPIs of the host
     Mpi {
         #[command(subcommand)]
@@ -140,16 +152,42 @@ pub struct Own {
     /// Seed of every random order
     #[arg(long)]
     seed: Option<u64>,
+    /// Sets of transport settings of the site's profile with each of which every case is made; `plain` is none
+    #[arg(long, value_delimiter = ',', value_name = "SET,..")]
+    transports: Vec<String>,
+}
+
+impl Own {
+    /// The same as words of a command line.
+    fn to_args(&self) -> Vec<String> {
+        fn list<T: ToString>(values: &[T]) -> Option<String> {
+            let words: Vec<String> = values.iter().map(ToString::to_string).collect();
+            (!words.is_empty()).then(|| words.join(","))
+        }
+        let Own { modes, hosts, images, ranks, placement, blocks, seed, transports } = self;
+        let given = [
+            ("--modes", list(modes)),
+            ("--hosts", list(hosts)),
+            ("--images", list(images)),
+            ("--ranks", ranks.map(|ranks| ranks.to_string())),
+            ("--placement", placement.map(|placement| placement.to_string())),
+            ("--blocks", blocks.map(|blocks| blocks.to_string())),
+            ("--seed", seed.map(|seed| seed.to_string())),
+            ("--transports", list(transports)),
+        ];
+        given.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?])).flatten().collect()
+    }
 }
 
 impl CampaignArgs {
     /// The values given as flags.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
-        let Own { modes, hosts, images, ranks, placement, blocks, seed } = &self.own;
+        let Own { modes, hosts, images, ranks, placement, blocks, seed, transports } = &self.own;
         let (modes, hosts, images) = (modes.clone(), hosts.clone(), images.clone());
+        let transports = transports.clone();
         let (ranks, placement, blocks, seed) = (*ranks, *placement, *blocks, *seed);
-        Overrides { ranks, placement, blocks, seed, modes, hosts, images }
+        Overrides { ranks, placement, blocks, seed, modes, hosts, images, transports }
     }
 }
 
@@ -215,7 +253,7 @@ pub struct Running {
     #[arg(
         long,
         value_name = "DIR",
-        conflicts_with_all = ["campaign", "modes", "hosts", "images", "ranks", "placement", "blocks", "seed", "site"]
+        conflicts_with_all = ["campaign", "modes", "hosts", "images", "ranks", "placement", "blocks", "seed", "transports", "site", "profile"]
     )]
     pub resume: Option<PathBuf>,
     /// Name of this machine or cluster in the results [env: SIFBENCH_SITE] [default: the host name]
@@ -321,6 +359,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(args) => init::init(&edge, args),
         Command::Plan(args) => commands::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
+        Command::Submit(args) => submit::submit(&edge, args),
         Command::Matrix(args) => commands::run(&edge, &args.clone().into()),
         Command::Pilot(args) => pilot::pilot(&edge, args),
         Command::Report(args) => commands::report(&edge, args),
@@ -329,6 +368,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
         Command::Doctor(args) => doctor::doctor(&edge, args),
+        Command::Site { command } => site::site(&edge, command),
         Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
         Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),
         Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),

@@ -1,6 +1,7 @@
 //! Runs, or cases, against each other.
 //!
-//! Cases of one run are paired by block. Runs share no blocks, so their launches are compared unpaired, and beside the figures
+//! Launches of one run make the pairs that they make in its report: by block, or by duet. Two cases that took turns with the
+//! baseline, and not with each other, are compared by what each takes over its own partner. Runs share no blocks, so their launches are compared unpaired, and beside the figures
 //! stands each case's penalty: its ratio to the baseline of its own run, there against here. A penalty survives a change of
 //! the machine that slows everything down; a figure does not.
 //!
@@ -87,7 +88,7 @@ pub struct Pair {
     pub reference: Side,
     /// What is compared with it.
     pub compared: Side,
-    /// Whether launches are paired by block.
+    /// Whether launches make pairs: those of one run do.
     pub paired: bool,
     /// What came out, in one sentence.
     pub answer: String,

@@ -119,14 +119,19 @@ pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, ground: &Ground<'_
     let Case { stack, settings, .. } = case;
     let Ground { runtime, nodes, instance, gate } = *ground;
     let spread = Spread::of(case, nodes)?;
-    let launch = |inner, host: &HostMpi| match settings.launcher {
-        Launcher::Mpirun => {
-            let mpirun = Mpirun { mpi: &host.mpi, prefix: &host.prefix, mca: &settings.mca };
-            if spread.is_several() { mpirun.across(inner, &spread) } else { mpirun.here(inner, case.ranks) }
+    nodes.terms.admit(stack.mode(), spread.count())?;
+    let launch_into = |inner, host: &HostMpi, image: &[String]| {
+        let inner = nodes.terms.env_of(&host.mpi.version).fold(inner, with_variable);
+        match settings.launcher {
+            Launcher::Mpirun => {
+                let mpirun = Mpirun { mpi: &host.mpi, prefix: &host.prefix, mca: &settings.mca };
+                if spread.is_several() { mpirun.across(inner, &spread) } else { mpirun.here(inner, case.ranks) }
+            }
+            Launcher::Srun => srun::launch(with_mca(inner, settings), &spread, (&nodes.pmi, image)),
+            Launcher::CccMprun => ccc_mprun::launch(with_mca(inner, settings), &spread, image),
         }
-        Launcher::Srun => srun::launch(with_mca(inner, settings), &spread, &nodes.pmi),
-        Launcher::CccMprun => ccc_mprun::launch(with_mca(inner, settings), &spread),
     };
+    let launch = |inner, host: &HostMpi| launch_into(inner, host, &[]);
     // On one node mpirun forks, and must not take the job for a reason to do otherwise.
     let scheduled = spread.is_several() || settings.launcher != Launcher::Mpirun;
     if gate.is_some() && scheduled {
@@ -161,9 +166,14 @@ pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, ground: &Ground<'_
             let launch = runtime.exec(mpirun.here(app(APP_IN_IMAGE), case.ranks), &image.path, &options);
             Commands { scheduled: false, ..commands(launch) }
         }
-        Stack::Hybrid { host, image, entry: Entry::Exec } => {
-            commands(launch(runtime.exec(app(APP_IN_IMAGE), &image.path, &options), host))
-        }
+        Stack::Hybrid { host, image, entry: Entry::Exec } => match nodes.terms.entering(&image.path) {
+            Some(words) => {
+                by_launcher(settings)?;
+                let app = settings.env.iter().fold(app(APP_IN_IMAGE), |app, (name, value)| app.env(name, value));
+                commands(launch_into(app, host, &words))
+            }
+            None => commands(launch(runtime.exec(app(APP_IN_IMAGE), &image.path, &options), host)),
+        },
         Stack::Hybrid { host, image, entry: Entry::Sharens } => {
             let options = options.flag("--sharens");
             commands(launch(runtime.exec(app(APP_IN_IMAGE), &image.path, &options), host))
@@ -230,6 +240,28 @@ impl Life {
             stop: spread.everywhere(&self.stop),
         }
     }
+}
+
+/// Where the launcher enters images there is no runtime to be told anything.
+fn by_launcher(settings: &Settings) -> Result<(), String> {
+    let Settings { launcher, environment, flags, binds, .. } = settings;
+    if *launcher == Launcher::Mpirun {
+        return Err("the launcher enters images there, which mpirun cannot".to_owned());
+    }
+    if !flags.is_empty() || !binds.is_empty() || *environment == Environment::Raw {
+        return Err("the launcher enters images there, and takes no flags and binds of a container runtime".to_owned());
+    }
+    Ok(())
+}
+
+/// With what the site's own MPI wants of the environment, behind what the command itself wants of it.
+fn with_variable(inner: CommandSpec, (name, value): (&str, &str)) -> CommandSpec {
+    let value = match inner.env.get(name) {
+        Some(own) if name.ends_with("PATH") && own != value => format!("{own}:{value}"),
+        Some(own) => own.clone(),
+        None => value.to_owned(),
+    };
+    inner.env(name, value)
 }
 
 /// Only `mpirun` takes parameters as arguments; to others they are variables.

@@ -1,10 +1,11 @@
 //! Campaigns: a TOML file (what to compare, how often), resolved into a [`Design`].
 //!
-//! Precedence: flag, environment, campaign, site, built-in. Unknown keys are refused, with line and column.
+//! Precedence: flag, environment, campaign, profile, built-in. Unknown keys are refused, with line and column.
 
 mod crossing;
 pub mod draft;
 mod workload;
+mod written;
 
 use std::{
     collections::BTreeMap,
@@ -20,16 +21,15 @@ use serde::{Deserialize, Deserializer, de};
 use crate::{
     against::Against,
     app::{Compilation, Headers},
-    case::{
-        Case, Entry, Environment, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Placement, Settings, Stack,
-        Within,
-    },
+    case::{Case, Entry, Environment, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Placement, Stack, Within},
     decision::{Decision, Pairs},
     id::MpiVersion,
-    record::{Design, Limits, SCHEMA},
+    profile::{Profile, Transport},
+    record::{Design, SCHEMA},
 };
 use crossing::{Matrix, Pair};
 use workload::WorkloadTable;
+use written::{LimitsTable, Sets, SettingsTable};
 
 /// Campaigns that come with the tool: name and text.
 pub const BUILT_IN: [(&str, &str); 4] = [
@@ -94,11 +94,16 @@ pub struct Campaign {
     #[serde(default, rename = "probe")]
     probes: Vec<Probe>,
     #[serde(default)]
-    limits: Limits,
+    limits: LimitsTable,
     #[serde(default)]
     decision: Decision,
     #[serde(default)]
-    settings: Settings,
+    settings: SettingsTable,
+    /// Names of sets of the site's profile with each of which every case is made.
+    #[serde(default)]
+    transports: Vec<String>,
+    #[serde(skip)]
+    sets: Sets,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -142,6 +147,8 @@ pub struct Overrides {
     pub hosts: Vec<MpiVersion>,
     /// Versions of the images, of a campaign with a matrix.
     pub images: Vec<MpiVersion>,
+    /// Sets of transport settings, of the site's profile.
+    pub transports: Vec<String>,
 }
 
 /// Where the parts of a case lie, by version: known without looking, so that `plan` needs nothing installed.
@@ -206,17 +213,44 @@ impl Campaign {
             Ok(cells) => cells,
             Err(what) => return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes"),
         };
-        let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|k| cells.iter().any(|c| c.kernel == *k)).collect();
-        if campaign.pairs == Pairs::Duet
-            && (campaign.matrix.is_some() || campaign.settings.launcher != Launcher::Mpirun)
-        {
-            let what = "pairs = \"duet\" goes with neither a matrix nor a launcher of a scheduler".into();
-            return fault(what, "leave `pairs` out: blocks go with everything");
+        if !overrides.transports.is_empty() {
+            campaign.transports.clone_from(&overrides.transports);
         }
+        campaign.sets = vec![(None, Transport::default())];
+        let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|k| cells.iter().any(|c| c.kernel == *k)).collect();
+        campaign.check_pairs(origin)?;
         if let Err((what, hint)) = campaign.decision.check(campaign.blocks, &kernels) {
             return fault(what, &hint);
         }
         Ok(campaign)
+    }
+
+    /// The campaign as it is where `profile` holds: what it does not say itself the profile says. Returns the keys of those.
+    ///
+    /// # Errors
+    /// They do not go together.
+    pub fn at(mut self, profile: &Profile) -> Result<(Self, Vec<String>), ConfigError> {
+        let mut given = Vec::new();
+        self.settings = self.settings.at(profile, &mut given);
+        self.limits = self.limits.at(profile, &mut given);
+        if !self.transports.is_empty() {
+            self.sets = written::sets(&format!("campaign {}", self.name), &self.transports, profile)?;
+        }
+        let origin = format!("campaign {} with the profile {}", self.name, profile.name);
+        self.check_pairs(&origin)?;
+        Ok((self, given))
+    }
+
+    fn check_pairs(&self, origin: &str) -> Result<(), ConfigError> {
+        let by_scheduler = self.settings.launcher.unwrap_or_default() != Launcher::Mpirun;
+        if self.pairs != Pairs::Duet || (self.matrix.is_none() && !by_scheduler) {
+            return Ok(());
+        }
+        Err(ConfigError::Meaning {
+            origin: origin.to_owned(),
+            what: "pairs = \"duet\" goes with neither a matrix nor a launcher of a scheduler".into(),
+            hint: "leave `pairs` out: blocks go with everything".into(),
+        })
     }
 
     /// Modes with the versions of host and image that take part, in the order of the design's cases.
@@ -265,15 +299,16 @@ impl Campaign {
             seed,
             buffers: self.workload.buffers,
         };
-        let case = |mode, host: Option<&MpiVersion>, image: Option<&MpiVersion>| Case {
+        let case = |mode, (host, image): Pair<'_>, set: &(Option<String>, Transport)| Case {
             stack: self.stack(mode, host, image, parts),
             workload: workload.clone(),
             ranks,
             placement,
-            settings: self.settings.clone(),
+            settings: self.settings.settings(set),
         };
         let probe = |probe: &Probe| {
-            let mut case = case(probe.mode.0, probe.host.as_ref(), probe.image.as_ref());
+            let plain = (None, Transport::default());
+            let mut case = case(probe.mode.0, (probe.host.as_ref(), probe.image.as_ref()), &plain);
             case.settings.environment = probe.environment.unwrap_or(case.settings.environment);
             usual_without_an_mpi(case)
         };
@@ -288,10 +323,11 @@ impl Campaign {
             cases: self
                 .compared()
                 .into_iter()
-                .map(|(mode, (host, image))| usual_without_an_mpi(case(mode, host, image)))
+                .flat_map(|(mode, pair)| self.sets.iter().map(move |set| (mode, pair, set)))
+                .map(|(mode, pair, set)| usual_without_an_mpi(case(mode, pair, set)))
                 .collect(),
             probes: self.probes.iter().map(probe).collect(),
-            limits: self.limits,
+            limits: self.limits.limits(),
             decision: self.decision.clone(),
         }
     }
@@ -366,6 +402,7 @@ pub fn origins(campaign: &str, overrides: &Overrides) -> BTreeMap<String, String
         ("modes", !overrides.modes.is_empty()),
         ("hosts", !overrides.hosts.is_empty()),
         ("images", !overrides.images.is_empty()),
+        ("transports", !overrides.transports.is_empty()),
     ];
     [
         ("ranks", overrides.ranks.is_some()),

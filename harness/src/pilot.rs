@@ -12,6 +12,9 @@ use bench_app::{Cell, Kernel};
 use serde::Serialize;
 
 use crate::{
+    against,
+    case::Case,
+    id::AttemptId,
     medians::Medians,
     plan,
     record::{Design, Outcome, Purpose, Record, Sample},
@@ -152,10 +155,14 @@ fn costs(completed: &[&Record], samples: &[Sample]) -> (f64, f64) {
         let (ns, rounds) = batches.entry(sample.attempt).or_default();
         (*ns, *rounds) = (*ns + sample.ns, (*rounds).max(sample.visit + 1));
     }
+    let visits = |attempt: &AttemptId| batches.get(attempt).map_or(0.0, |(ns, _)| *ns as f64 * 1e-9 * BESIDE_BATCHES);
     let of = |record: &&Record| {
-        let (ns, rounds) = batches.get(&record.attempt)?;
-        let visits = *ns as f64 * 1e-9 * BESIDE_BATCHES;
-        Some(((record.wall_ns as f64 * 1e-9 - visits).max(0.01), visits / f64::from(*rounds)))
+        let (_, rounds) = batches.get(&record.attempt)?;
+        let own = visits(&record.attempt);
+        // The time of a duet is that of two launches.
+        let (both, launches) = record.partner.as_ref().map_or((own, 1.0), |partner| (own + visits(partner), 2.0));
+        let beside = (record.wall_ns as f64 * 1e-9 - both) / launches;
+        Some((beside.max(0.01), own / f64::from(*rounds)))
     };
     let (launch, round): (Vec<f64>, Vec<f64>) = completed.iter().filter_map(of).unzip();
     (stats::median(&launch).unwrap_or(1.0), stats::median(&round).unwrap_or(1.0).max(1e-6))
@@ -163,15 +170,14 @@ fn costs(completed: &[&Record], samples: &[Sample]) -> (f64, f64) {
 
 /// The primary comparison whose logarithmic ratio scatters most from block to block.
 fn widest(design: &Design, completed: &[&Record], medians: &Medians) -> Option<(String, f64)> {
-    let (baseline, others) = design.cases.split_first()?;
-    let reference = baseline.id();
-    let of_case = |id: &crate::id::CaseId| -> Vec<&Record> {
-        completed.iter().filter(|r| r.case == *id && r.purpose == Purpose::Measure).copied().collect()
+    let of_case = |case: &Case| -> Vec<&Record> {
+        let id = case.id();
+        completed.iter().filter(|r| r.case == id && r.purpose == Purpose::Measure).copied().collect()
     };
-    let reference = of_case(&reference);
     let mut widest: Option<(String, f64)> = None;
-    for case in others {
-        let launches = of_case(&case.id());
+    for case in &design.cases {
+        let Some(reference) = against::reference(design, case) else { continue };
+        let (launches, reference) = (of_case(case), of_case(reference));
         for cell in case.workload.cells.iter().filter(|cell| design.decision.is_primary(cell.kernel)) {
             let pairs = plan::paired_medians(&launches, &reference, *cell, medians);
             let Some(variance) = scatter::variance(&stats::log_ratios(&pairs)) else { continue };

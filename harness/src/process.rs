@@ -52,6 +52,7 @@ pub use self::{
     in_rank::NO_INSTANCE,
     lines::Excerpt,
     look::{LOOK, Seen, SeenNode, here as look_here},
+    ours::MARKER,
     owner::{Owner, Standing},
     supervise::{Deadlines, Ended, Exit, Launch, Pulse, Reason},
     tap::Stream,

@@ -2,10 +2,12 @@
 //! `native`, what is as good as can be told, and what is out of the question.
 //!
 //! A case's cost is one number a block: the mean over all kernels and sizes of the logarithm of its time over native's, so
-//! each kernel and size weighs the same. Blocks are what is paired and decided on, as everywhere. A case that fails anywhere
-//! is not recommended, however fast it is elsewhere.
+//! each kernel and size weighs the same. Launches make the pairs that they make in the report ([`by_block`]). A case that
+//! fails anywhere is not recommended, however fast it is elsewhere.
 
 pub mod text;
+
+use std::collections::BTreeMap;
 
 use bench_app::{Bytes, Kernel};
 use serde::Serialize;
@@ -19,7 +21,7 @@ use crate::{
     report::{
         CaseReport, CellStatus, Ratio, Report, Role, Verdict,
         fields::confounder,
-        judge::log_ratios,
+        pairs::by_block,
         verdict::{Contrast, ratios},
     },
     site::{Node, nodes::Nodes},
@@ -154,10 +156,10 @@ struct Candidate<'r> {
     case: &'r Case,
     /// `native` of the version that its ranks load, else the report's first.
     native: &'r CaseReport,
-    /// A block and the mean logarithm of its times, over all cells.
-    blocks: Vec<(u32, f64)>,
-    /// The same over native's, paired.
+    /// The logarithm of its cost over native's, block by block.
     cost: Vec<f64>,
+    /// The same over the baseline's of the run, whichever native it belongs to, as one number.
+    beside_all: f64,
 }
 
 fn candidate<'r>(report: &'r Report, design: &'r Design, case: &'r CaseReport) -> Result<Candidate<'r>, String> {
@@ -174,14 +176,13 @@ fn candidate<'r>(report: &'r Report, design: &'r Design, case: &'r CaseReport) -
     if let Some(field) = confounder(case, native) {
         return Err(format!("not comparable with {}: {} differs", native.label, field.words()));
     }
-    let blocks = mean_logs(case);
-    let cost = over(&blocks, &mean_logs(native));
-    let same =
-        |cell: &crate::report::CellReport| native.cell(cell.kernel, cell.bytes).is_some_and(|c| c.figure().is_some());
-    if cost.is_empty() || !case.cells.iter().all(same) {
+    let cost = over(report, case, native);
+    if cost.is_empty() {
         return Err(format!("no figures in common with {}", native.label));
     }
-    Ok(Candidate { report: case, case: parts, native, blocks, cost })
+    let beside = report.baseline().map(|baseline| over(report, case, baseline)).unwrap_or_default();
+    let beside_all = stats::hodges_lehmann(&beside).unwrap_or(0.0);
+    Ok(Candidate { report: case, case: parts, native, cost, beside_all })
 }
 
 /// `native` of the version that the ranks of `case` load, else the first there is.
@@ -191,24 +192,21 @@ fn native_of<'r>(report: &'r Report, case: &CaseReport) -> Option<&'r CaseReport
     natives().find(|native| native.host.as_ref() == loaded).or_else(|| natives().next())
 }
 
-/// Of every block with all figures of a case: the mean of their logarithms.
-fn mean_logs(case: &CaseReport) -> Vec<(u32, f64)> {
-    let figures: Vec<_> = case.figures().map(|(_, figure)| figure).collect();
-    let Some((first, _)) = figures.split_first() else { return Vec::new() };
-    let of_block = |block: u32| {
-        let log = |figure: &&crate::report::Figure| {
-            figure.launches.iter().find(|launch| launch.block == block).map(|launch| launch.median.ln())
-        };
-        let logs: Option<Vec<f64>> = figures.iter().map(log).collect();
-        logs.map(|logs| (block, logs.iter().sum::<f64>() / logs.len() as f64))
-    };
-    first.launches.iter().filter_map(|launch| of_block(launch.block)).collect()
-}
-
-/// The logarithm of one case's cost over another's, in every block that both have.
-fn over(blocks: &[(u32, f64)], others: &[(u32, f64)]) -> Vec<f64> {
-    let pair = |(block, log): &(u32, f64)| Some(log - others.iter().find(|(other, _)| other == block)?.1);
-    blocks.iter().filter_map(pair).collect()
+/// The logarithm of one case's cost over another's, in every block in which all its cells can be told; none where one of them
+/// has no counterpart.
+fn over<'r>(report: &'r Report, case: &CaseReport, other: &'r CaseReport) -> Vec<f64> {
+    let baseline = report.baseline();
+    let mut blocks: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for (cell, figure) in case.figures() {
+        let figure_of = |case: &'r CaseReport| case.cell(cell.kernel, cell.bytes)?.figure();
+        let Some(reference) = figure_of(other) else { return Vec::new() };
+        for (block, log) in by_block(figure, reference, baseline.and_then(figure_of)) {
+            blocks.entry(block).or_default().push(log);
+        }
+    }
+    let cells = case.figures().count();
+    let whole = blocks.into_values().filter(|logs| logs.len() == cells);
+    whole.map(|logs| logs.iter().sum::<f64>() / cells as f64).collect()
 }
 
 /// The choice, what is not shown to be worse, and what is.
@@ -216,15 +214,11 @@ fn chosen(report: &Report, candidates: &[Candidate<'_>]) -> (Option<Choice>, Vec
     let beside = |best: &Candidate<'_>| -> Vec<(usize, Ratio)> {
         let others = candidates.iter().enumerate().filter(|(_, other)| !std::ptr::eq(*other, best));
         let contrasts: Vec<(usize, Contrast)> =
-            others.filter_map(|(at, other)| Some((at, contrast(other, best)?))).collect();
+            others.filter_map(|(at, other)| Some((at, contrast(report, other, best)?))).collect();
         let judged = ratios(contrasts.iter().map(|(_, contrast)| contrast), report.margin);
         contrasts.iter().map(|(at, _)| *at).zip(judged).collect()
     };
-    let median = |candidate: &Candidate<'_>| {
-        let logs: Vec<f64> = candidate.blocks.iter().map(|(_, log)| *log).collect();
-        stats::median(&logs).unwrap_or(f64::INFINITY)
-    };
-    let Some(fastest) = candidates.iter().min_by(|a, b| median(a).total_cmp(&median(b))) else {
+    let Some(fastest) = candidates.iter().min_by(|a, b| a.beside_all.total_cmp(&b.beside_all)) else {
         return (None, Vec::new(), Vec::new());
     };
     // Of those that are the same for sure, the one that is the least to type and to mind.
@@ -242,8 +236,8 @@ fn chosen(report: &Report, candidates: &[Candidate<'_>]) -> (Option<Choice>, Vec
 }
 
 /// One candidate over another, block by block.
-fn contrast(candidate: &Candidate<'_>, best: &Candidate<'_>) -> Option<Contrast> {
-    let logs = over(&candidate.blocks, &best.blocks);
+fn contrast(report: &Report, candidate: &Candidate<'_>, best: &Candidate<'_>) -> Option<Contrast> {
+    let logs = over(report, candidate.report, best.report);
     let same = candidate.report.cells.len() == best.report.cells.len();
     Some(Contrast {
         evidence: stats::paired(&logs).filter(|_| same)?,
@@ -274,7 +268,9 @@ fn choice(report: &Report, best: &Candidate<'_>) -> Option<Choice> {
     let (commands, image) = typed(best.case);
     let worst = best.report.figures().filter_map(|(cell, figure)| {
         let theirs = best.native.cell(cell.kernel, cell.bytes)?.figure()?;
-        let estimate = stats::hodges_lehmann(&log_ratios(figure, theirs))?.exp();
+        let baseline = report.baseline().and_then(|case| case.cell(cell.kernel, cell.bytes)?.figure());
+        let logs: Vec<f64> = by_block(figure, theirs, baseline).into_iter().map(|(_, log)| log).collect();
+        let estimate = stats::hodges_lehmann(&logs)?.exp();
         Some(Worst { kernel: cell.kernel, bytes: cell.bytes, estimate })
     });
     Some(Choice {

@@ -43,8 +43,25 @@ pub struct Manifest {
     pub facts: BTreeMap<String, String>,
     /// Files that were run, with their digests.
     pub files: Vec<FileFact>,
-    /// Where each setting came from: flag, environment, campaign, site or built-in.
+    /// Where each setting came from: flag, environment, campaign, profile or built-in.
     pub origins: BTreeMap<String, String>,
+    /// The profile of the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileFact>,
+}
+
+/// The profile that a run was begun with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileFact {
+    /// Its name.
+    pub name: String,
+    /// Why it was taken.
+    pub why: String,
+    /// All that it says, after `extends`, as TOML.
+    pub text: String,
+    /// What the setup of an MPI of the place changed in the environment, by version and variable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub setup: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// A file that was run.

@@ -11,6 +11,7 @@ pub(crate) mod layout;
 pub(crate) mod matrix;
 mod model;
 mod notes;
+pub(crate) mod pairs;
 mod plot;
 mod rules;
 pub mod table;
@@ -282,7 +283,7 @@ pub struct Launches {
     pub completed: usize,
 }
 
-/// What a launch costs besides what is measured.
+/// What a launch costs besides what is measured; of launches that took turns nothing is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
     /// From start to end.

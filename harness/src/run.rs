@@ -17,7 +17,7 @@ use crate::{
     id::AttemptId,
     medians::Medians,
     plan::{self, Step},
-    process::{Attempt, Captured, Deadlines, Ended, Env, Launch, ProcessError, Pulse, Room, Stream, Swept},
+    process::{Attempt, Captured, Deadlines, Ended, Env, Launch, ProcessError, Room, Swept},
     record::{Design, Limits, Outcome, Record, Sample, SampleRange, lost::Lost},
     site::nodes::Nodes,
     store::{Store, StoreError},
@@ -176,7 +176,7 @@ impl Runner<'_> {
         let composed = compose::compose(launch.case, &workload, &ground);
         let watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
         let (cells, command, started) = (workload.cells, CommandSpec::new(""), (self.now)());
-        (Making { launch, partner: None, cells, command, started, watch, hello: None }, composed)
+        (Making { launch, partner: None, cells, command, started, watch }, composed)
     }
 
     /// One launch between the preparation of its nodes and their sweep.
@@ -210,12 +210,12 @@ impl Runner<'_> {
     ) -> Result<Made, RunError> {
         let started = clock();
         if let Some(outcome) = self.start(attempt, commands)? {
-            return Ok(Made::refused(started.elapsed(), outcome));
+            return Ok(Made::without(started.elapsed(), outcome));
         }
         let (launch, begun) = (self.supervised(commands, making, store), clock());
         let (marker, mut seen) = (attempt.marker().to_owned(), None);
         let ended =
-            attempt.supervise_and_look(&launch, &mut |stream, line| making.line(begun, stream, line), &mut || {
+            attempt.supervise_and_look(&launch, &mut |stream, line| making.watch.line(stream, line), &mut || {
                 seen = Some(elsewhere.look(self.room, &marker))
             });
         seen.iter().for_each(|(seen, silent)| making.watch.looked(seen, silent));
@@ -256,13 +256,13 @@ struct Making<'s> {
     command: CommandSpec,
     started: String,
     watch: Watch,
-    /// From the start to hello.
-    hello: Option<Duration>,
 }
 
 /// How long it took, and how it ended.
 struct Made {
     wall: Duration,
+    /// From its own start to hello.
+    hello: Option<Duration>,
     outcome: Outcome,
     /// What was gone by then.
     lost: Vec<Lost>,
@@ -271,37 +271,30 @@ struct Made {
 impl Made {
     /// No launch at all.
     fn nothing(outcome: Outcome) -> Self {
-        Self::refused(Duration::ZERO, outcome)
+        Self::without(Duration::ZERO, outcome)
     }
 
-    /// No launch, after some time.
-    fn refused(wall: Duration, outcome: Outcome) -> Self {
-        Self { wall, outcome, lost: Vec::new() }
+    /// None that came to a word.
+    fn without(wall: Duration, outcome: Outcome) -> Self {
+        Self { wall, hello: None, outcome, lost: Vec::new() }
     }
 }
 
 impl Making<'_> {
-    fn line(&mut self, begun: Instant, stream: Stream, line: &str) -> Pulse {
-        let pulse = self.watch.line(stream, line);
-        if self.hello.is_none() && self.watch.hello.is_some() {
-            self.hello = Some(begun.elapsed());
-        }
-        pulse
-    }
-
     fn made(&self, ended: Result<Ended, ProcessError>, begun: Instant) -> Result<Made, RunError> {
         Ok(match ended {
-            Ok(ended) => Made {
-                wall: ended.wall,
-                outcome: self.watch.outcome(ended.exit, ended.reason),
-                lost: self.watch.lost(ended.exit, ended.reason),
-            },
-            Err(error) => Made::refused(begun.elapsed(), not_started(error)?),
+            Ok(ended) => {
+                // The first word that counts is hello, where there is one.
+                let hello = ended.first.filter(|_| self.watch.hello.is_some());
+                let outcome = self.watch.outcome(ended.exit, ended.reason);
+                Made { wall: ended.wall, hello, outcome, lost: self.watch.lost(ended.exit, ended.reason) }
+            }
+            Err(error) => Made::without(begun.elapsed(), not_started(error)?),
         })
     }
 
     fn into_kept(self, made: Made, swept: Found) -> Kept {
-        let Making { launch, partner, cells, command, started, mut watch, hello } = self;
+        let Making { launch, partner, cells, command, started, mut watch } = self;
         let record = Record {
             attempt: watch.attempt,
             case: launch.case.id(),
@@ -313,7 +306,7 @@ impl Making<'_> {
             cells,
             started,
             wall_ns: nanos(made.wall),
-            hello_ns: hello.map(nanos),
+            hello_ns: made.hello.map(nanos),
             outcome: made.outcome,
             lost: made.lost,
             said: watch.said(),

@@ -1,6 +1,7 @@
 //! Where we are: login node or not, the nodes that belong to us, and the facts of this machine.
 
 pub mod allocation;
+pub mod batch;
 pub mod facts;
 mod hostfile;
 pub mod hostlist;
@@ -10,5 +11,6 @@ pub mod nodes;
 mod oar;
 mod pbs;
 mod slurm;
+pub mod terms;
 
 pub use allocation::{Allocation, AllocationError, Node, Scheduler};

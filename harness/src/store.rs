@@ -30,7 +30,7 @@ use self::{
 };
 pub use self::{
     error::StoreError,
-    find::resolve,
+    find::{attempts, is_closed, manifest, resolve},
     logs::said,
     read::{Run, Tail, load},
 };

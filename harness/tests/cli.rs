@@ -212,3 +212,66 @@ fn errors_are_plain_text_where_colour_is_not_wanted() {
     let output = sifbench(&home()).args(["plan", "qick"]).env("NO_COLOR", "1").output().unwrap();
     assert!(!output.stderr.contains(&0x1b));
 }
+
+fn text(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+}
+
+/// On this machine, whatever it is called, a laptop's profile is taken, and a user's own where it suits better.
+#[test]
+fn a_place_has_a_profile_which_is_named_in_every_plan() {
+    let home = home();
+    let plan = |words: &[&str]| sifbench(&home).args(["plan", "quick", "--blocks", "1"]).args(words).assert();
+    plan(&[]).code(0).stdout(contains("# profile laptop (built-in): anywhere\n"));
+    let sites = home.path().join(".config/sifbench/sites");
+    std::fs::create_dir_all(&sites).unwrap();
+    let own = format!(
+        "schema = 1\nextends = \"slurm\"\n[[match]]\nhostnames = [\"{}\"]\n[launcher]\nkind = \"srun\"\n\
+         [modes]\nhybrid-sharens = {{ unsupported = \"none here\" }}\n",
+        host()
+    );
+    std::fs::write(sites.join("own.toml"), own).unwrap();
+    let found = plan(&[]).code(0);
+    for part in [
+        "# profile own (",
+        "# from it: launcher, pmi",
+        "# unsupported: none here (says the profile own)",
+        " srun --nodes=1",
+    ] {
+        assert!(text(&found).contains(part), "{part}: {}", text(&found));
+    }
+    plan(&["--profile", "laptop", "--container-runtime", "singularity"]).code(0).stdout(
+        contains("# profile laptop (built-in): named by --profile").and(contains("singularity exec --sharens")),
+    );
+    plan(&["--profile", "laptpo"]).code(2).stderr(contains("no profile `laptpo`").and(contains("hint")));
+    let list = sifbench(&home).args(["site", "list", "--json"]).assert().code(0);
+    let list: serde_json::Value = serde_json::from_str(&text(&list)).unwrap();
+    let chosen: Vec<_> = list.as_array().unwrap().iter().filter(|p| p["chosen"] == true).map(|p| &p["name"]).collect();
+    assert_eq!(chosen, ["own"]);
+    std::fs::write(sites.join("bad.toml"), "schema = 1\n\nlaunch = 1\n").unwrap();
+    plan(&[]).code(2).stderr(contains("bad.toml").and(contains("line 3")).and(contains("hint")));
+}
+
+#[test]
+fn a_profile_is_shown_checked_and_drafted() {
+    let home = home();
+    let site = |words: &[&str]| sifbench(&home).arg("site").args(words).assert();
+    let shown = text(&site(&["show", "gricad"]).code(0));
+    assert!(shown.contains("agent = [\"oarsh\"]  # oar") && shown.contains("site = \"gricad\"  # gricad"), "{shown}");
+    std::fs::write(home.path().join("shown.toml"), &shown).unwrap();
+    site(&["show", "shown.toml"]).code(0).stdout(contains("oarsh"));
+    site(&["check"]).code(0).stdout(contains("# hybrid 4.1.8, same-node").and(contains("instance start")));
+    let lacking = site(&["check", "oar"]).code(1);
+    let lacking = text(&lacking);
+    for part in
+        ["# hybrid 4.1.8, one-a-node", "__agent 1 oarsh", "lacking  scheduler.submit: no oarsub on PATH", "hint: "]
+    {
+        assert!(lacking.contains(part), "{part}: {lacking}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&text(&site(&["check", "oar", "--json"]).code(1))).unwrap();
+    assert_eq!(json["findings"][0]["state"], "lacking");
+    let draft = text(&site(&["probe", "--name", "here"]).code(0));
+    std::fs::write(home.path().join("here.toml"), &draft).unwrap();
+    site(&["show", "here.toml", "--json"]).code(0).stdout(contains("\"extends\": [\n    \"laptop\"\n  ]"));
+    site(&["probe", "--json"]).code(0).stdout(contains("\"scheduler\": \"local\""));
+}

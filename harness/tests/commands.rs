@@ -40,6 +40,7 @@ fn settings() -> Settings {
     Settings {
         launcher: Launcher::default(),
         environment: Environment::Raw,
+        transport: None,
         mca: map("btl_vader_single_copy_mechanism", "none"),
         flags: vec!["--containall".into()],
         binds: vec!["/scratch:/data".into()],

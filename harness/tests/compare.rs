@@ -128,6 +128,33 @@ fn cases_of_one_run_are_paired_by_block() {
     assert_ne!(twin.outcome, Outcome::Worse);
 }
 
+/// Two cases that never met: by block they would differ by what the machine did between their duets, a factor of three.
+#[test]
+fn cases_of_duets_are_compared_by_what_each_takes_over_its_own_partner() {
+    let run = synthetic::duets(16, 1);
+    let within = |report: &Report, cases: [&str; 2]| {
+        compare(&of("run", report, Some(cases[0])), &[of("run", report, Some(cases[1]))], None).unwrap()
+    };
+    let check = |report: &Report, cases: [&str; 2], expected: f64| {
+        let comparison = within(report, cases);
+        for cell in &comparison.pairs[0].cells {
+            let ratio = cell.ratio.as_ref().unwrap();
+            let interval = ratio.interval.unwrap();
+            assert!((ratio.estimate / expected).ln().abs() < 0.06, "{cases:?}: {ratio:?}");
+            assert!(ratio.k == 16 && interval.hi / interval.lo < 1.16, "{cases:?}: {ratio:?}");
+        }
+        comparison
+    };
+    let report = run.report();
+    let strangers = check(&report, ["hybrid-sharens", "bind"], 1.0);
+    assert!(strangers.notes.iter().any(|note| note.contains("over its own partner")), "{:?}", strangers.notes);
+    assert!(check(&report, ["native", "bind"], 1.0).notes.is_empty(), "these took turns with each other");
+    check(&report, ["native again", "bind"], 1.0);
+    let slower = slowed(run, &[Mode::Bind], 1.5);
+    assert_eq!(check(&slower, ["hybrid-sharens", "bind"], 1.5).outcome, Outcome::Worse);
+    check(&slower, ["bind", "native"], 1.0 / 1.5);
+}
+
 #[test]
 fn what_must_not_be_compared_names_the_field() {
     let [before, whole] = [1, 2].map(|seed| {

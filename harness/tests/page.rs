@@ -4,6 +4,7 @@
 //! at it and at its difference before it is committed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+#[expect(dead_code, reason = "other tests use the rest")]
 mod synthetic;
 
 use std::{collections::BTreeSet, fs, path::Path};

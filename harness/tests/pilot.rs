@@ -8,7 +8,10 @@ mod synthetic;
 use std::path::Path;
 
 use assert_cmd::Command;
-use harness::pilot::{BATCH_NS, NoAdvice, advise};
+use harness::{
+    case::Case,
+    pilot::{BATCH_NS, NoAdvice, advise},
+};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 
 #[test]
@@ -28,6 +31,39 @@ fn a_known_scatter_is_found_again_and_sets_visits_and_blocks() {
     assert!((80..200).contains(&fine.blocks) && fine.blocks.is_multiple_of(5), "{fine:?}");
     run.design.decision.precision = Some(0.02);
     assert!(advice(&run).blocks < fine.blocks / 2);
+}
+
+/// Where versions are crossed, what all launches of one version do together is no scatter of the comparisons among them.
+#[test]
+fn a_case_of_a_matrix_scatters_about_its_own_reference() {
+    let mut run = synthetic::crossed(12, 1);
+    let sd = |run: &synthetic::Run| {
+        let advice = advise(&run.design, &run.records, &run.samples).unwrap();
+        advice.grounds.widest.unwrap().1
+    };
+    // Natives are compared with the first of them, whatever they load.
+    let native = |case: &&Case| case.label() == "native 5.0.11";
+    let native = run.design.cases.iter().find(native).map(Case::id).unwrap();
+    run.records.retain(|record| record.case != native);
+    let before = sd(&run);
+    let loads = |case: &Case| {
+        let image = case.stack.image().and_then(|image| image.mpi.as_ref());
+        image.or(case.stack.host().map(|host| &host.mpi)).unwrap().version.to_string()
+    };
+    let ids: Vec<_> = run.design.cases.iter().filter(|case| loads(case) == "5.0.11").map(Case::id).collect();
+    for record in run.records.iter().filter(|record| ids.contains(&record.case) && record.block.is_multiple_of(2)) {
+        run.samples.iter_mut().filter(|s| s.attempt == record.attempt).for_each(|sample| sample.ns *= 2);
+    }
+    assert!((sd(&run) / before).ln().abs() < 0.1, "{} instead of {before}", sd(&run));
+}
+
+#[test]
+fn the_time_of_a_duet_is_that_of_two_launches() {
+    let mut run = synthetic::duets(6, 1);
+    run.records.iter_mut().for_each(|record| record.wall_ns = 3_000_000_000);
+    let advice = advise(&run.design, &run.records, &run.samples).unwrap();
+    let each = advice.grounds.launch_s + 3.0 * advice.grounds.round_s;
+    assert!((1.4..1.6).contains(&each), "{each} s for one of two launches that take 3 s together");
 }
 
 #[test]

@@ -496,6 +496,7 @@ fn who_sleeps_at_the_gate_is_not_silent_and_goes_on_when_the_other_is_gone() {
     let [end, other_end] = duet([Some(part), Some(other)], &gate).unwrap().map(|end| end.unwrap().unwrap());
     assert_eq!(other_end.reason, Reason::FirstDeadline);
     assert_eq!((end.exit, end.reason, turns), (Exit::Code(0), Reason::Itself, 3), "{:?}", end.stderr);
+    assert!(other_end.first.is_none() && end.first.is_some_and(|first| first < Duration::from_secs(3)), "{end:?}");
 }
 
 /// Not a test of its own: a job of one rank that waits for three turns.

@@ -51,6 +51,20 @@ fn the_quick_campaign_as_a_table() {
 }
 
 #[test]
+fn of_duets_ratios_are_told_and_costs_of_launches_are_not() {
+    let run = synthetic::duets(12, 1);
+    let report = run.report();
+    assert!(run.records.iter().all(|record| record.hello_ns.is_some()), "the raw figure is kept");
+    for case in &report.cases {
+        let costs = &case.costs;
+        assert!(costs.wall.is_none() && costs.hello.is_none() && costs.hello_extra.is_none(), "{}", case.name);
+    }
+    assert_eq!(verdict(&report, "bind", Kernel::Latency, 64 * KI), Verdict::Equivalent, "whatever the machine does");
+    assert!(report.notes.iter().any(|note| note.contains("What a launch costs is not told")), "{:?}", report.notes);
+    assert!(table(&report).contains("took turns with another"));
+}
+
+#[test]
 fn figures_become_verdicts() {
     let report = synthetic::quick(14, 1).report();
     let check = |name: &str, kernel: Kernel, bytes: u64, expected: Verdict| {

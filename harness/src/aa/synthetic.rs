@@ -278,6 +278,7 @@ fn manifest() -> Manifest {
         facts: Default::default(),
         files: Vec::new(),
         origins: Default::default(),
+        profile: None,
     }
 }
 

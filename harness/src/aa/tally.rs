@@ -4,7 +4,7 @@ use bench_app::{Bytes, Kernel};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    report::{CaseReport, CellReport, LaunchFigure, Ratio, Report, Verdict, judge::pairs},
+    report::{CaseReport, CellReport, LaunchFigure, Ratio, Report, Verdict, pairs::pairs},
     stats::{self, Clustered, Evidence, Share, Side},
 };
 

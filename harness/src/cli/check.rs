@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::edge::{Edge, Refused};
+use super::{
+    edge::{Edge, Refused},
+    profile,
+};
 use crate::{
     app::Compilation,
     case::{HostMpi, Implementation, Mpi},
@@ -39,7 +42,7 @@ pub(super) fn check(edge: &Edge, args: &CheckArgs) -> anyhow::Result<ExitCode> {
         return Err(Refused { reason, hint: "check on a machine, or in an allocation, with two cores" }.into());
     }
     let (cache, catalogue, tools) = (edge.cache(), edge.catalogue()?, edge.tools());
-    let (runtime, env, room) = (edge.runtime(), edge.launch_env(), edge.room());
+    let (runtime, env, room) = (profile::runtime(edge)?, edge.launch_env(), edge.room());
     let host = mpi::list(&cache, &catalogue, &tools, "").into_iter().next_back().map(|installed| HostMpi {
         mpi: Mpi { implementation: Implementation::OpenMpi, version: installed.version },
         prefix: installed.prefix,

@@ -21,6 +21,7 @@ use crate::{
         edge::{Edge, Refused},
         kit,
         nodes::{NodeArgs, Place},
+        profile::{self, Chosen},
         progress::Progress,
     },
     compose::{self, Commands, Ground, InstanceCommands},
@@ -34,39 +35,49 @@ use crate::{
     record::{Design, FileFact, Manifest, Purpose, SCHEMA},
     report::{self, html::Beside},
     run::{self, Envs, Finish, Past, Runner},
-    site,
+    site::{self, batch::Batch},
     store::{self, Store, Tail},
 };
 
-/// Parts as they lie in the cache.
-struct Cached<'a>(&'a Cache, &'a Catalogue);
+/// Parts as they lie in the cache, or where the profile has them.
+struct Found<'a> {
+    edge: &'a Edge,
+    cache: &'a Cache,
+    catalogue: &'a Catalogue,
+    chosen: &'a Chosen,
+}
 
-impl Parts for Cached<'_> {
+impl Parts for Found<'_> {
     fn host_prefix(&self, version: &MpiVersion) -> PathBuf {
-        mpi::prefix(self.0, self.1, version)
+        let of_place = self.chosen.prefix(self.edge, version);
+        of_place.unwrap_or_else(|| mpi::prefix(self.cache, self.catalogue, version))
     }
     fn image(&self, version: Option<&MpiVersion>, headers: Headers<'_>) -> PathBuf {
-        image::path(self.0, self.1, version, headers)
+        self.chosen.profile.image(&image::path(self.cache, self.catalogue, version, headers))
     }
     fn app(&self, headers: Headers<'_>) -> PathBuf {
-        app::path(self.0, self.1, headers)
+        app::path(self.cache, self.catalogue, headers)
     }
 }
 
-fn design(edge: &Edge, args: &CampaignArgs) -> anyhow::Result<(Campaign, Design)> {
+/// A campaign as it is here.
+pub(super) fn campaign(args: &CampaignArgs, chosen: &Chosen) -> anyhow::Result<(Campaign, Vec<String>)> {
     let (origin, text) = config::text_of(&args.campaign, |path| fs::read_to_string(path))?;
-    let campaign = Campaign::with(&origin, &text, &args.overrides())?;
-    let design = resolved(edge, &campaign, &args.overrides())?;
-    Ok((campaign, design))
+    Ok(Campaign::with(&origin, &text, &args.overrides())?.at(&chosen.profile)?)
 }
 
 /// What a campaign means on this machine.
-pub(super) fn resolved(edge: &Edge, campaign: &Campaign, overrides: &Overrides) -> anyhow::Result<Design> {
+pub(super) fn resolved(
+    edge: &Edge,
+    campaign: &Campaign,
+    overrides: &Overrides,
+    chosen: &Chosen,
+) -> anyhow::Result<Design> {
     let (cache, catalogue) = (edge.cache(), edge.catalogue()?);
     for version in campaign.loaded_versions() {
         app::compilable(&catalogue, campaign.app.headers(&version))?;
     }
-    let design = campaign.design(overrides, &Cached(&cache, &catalogue));
+    let design = campaign.design(overrides, &Found { edge, cache: &cache, catalogue: &catalogue, chosen });
     for case in design.cases.iter().chain(&design.probes) {
         case.placement.spread(case.ranks).map_err(|uneven| config::ConfigError::Meaning {
             origin: campaign.name.clone(),
@@ -79,7 +90,8 @@ pub(super) fn resolved(edge: &Edge, campaign: &Campaign, overrides: &Overrides) 
 
 /// One planned launch, for `plan --json`.
 #[derive(Serialize)]
-struct Planned {
+struct Planned<'a> {
+    profile: &'a str,
     block: u32,
     slot: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,10 +106,11 @@ struct Planned {
 
 /// `sifbench plan`.
 pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    let (_, design) = design(edge, &args.campaign)?;
-    let runtime = edge.runtime();
-    let place = Place::imagined(edge, &args.nodes, &design)?;
-    let ground = Ground { runtime: &runtime, nodes: &place.nodes, instance: "sifbench-NAME", gate: None };
+    let chosen = Chosen::find(edge, &args.nodes)?;
+    let (campaign, given) = campaign(&args.campaign, &chosen)?;
+    let design = resolved(edge, &campaign, &args.campaign.overrides(), &chosen)?;
+    let place = Place::imagined(edge, &args.nodes, chosen, &design)?;
+    let ground = Ground { runtime: &place.runtime, nodes: &place.nodes, instance: "sifbench-NAME", gate: None };
     let launches = (0..=design.blocks + 1).flat_map(|number| plan::block(&design, number));
     let planned = launches.map(|launch| {
         let workload = plan::workload(&launch, launch.case.workload.cells.clone(), design.seed);
@@ -113,9 +126,10 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
             }
             Err(reason) => (Vec::new(), format!("# unsupported: {reason}"), Vec::new(), Vec::new()),
         };
-        Planned { block, slot, partner, purpose, case, before, command, argv, after }
+        let profile = &place.chosen.profile.name;
+        Planned { profile, block, slot, partner, purpose, case, before, command, argv, after }
     });
-    let planned: Vec<Planned> = planned.collect();
+    let planned: Vec<Planned<'_>> = planned.collect();
     if args.json {
         edge.print(&(serde_json::to_string_pretty(&planned)? + "\n"))?;
         return Ok(ExitCode::SUCCESS);
@@ -123,7 +137,8 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let mut text = format!("# {}: {} launches, seed {}\n", design.campaign, planned.len(), design.seed);
     text += &format!("# {}\n", plan::estimate(&design));
     text.extend(plan::in_vain(&design).map(|why| format!("# mind: {why}\n")));
-    for (file, role) in missing(&design) {
+    text += &place.remarks(&given, &design);
+    for (file, role) in missing(&design, &place.chosen) {
         text += &format!("# absent: {role} {}\n", file.display());
     }
     let mut block = None;
@@ -155,9 +170,9 @@ fn block_title(design: &Design, block: u32) -> String {
 }
 
 /// The files of a design that are not there, with the command that makes them.
-fn missing(design: &Design) -> Vec<(PathBuf, String)> {
+fn missing(design: &Design, chosen: &Chosen) -> Vec<(PathBuf, String)> {
     let mut absent: BTreeMap<PathBuf, String> = BTreeMap::new();
-    for case in design.cases.iter().chain(&design.probes) {
+    for case in design.cases.iter().chain(&design.probes).filter(|case| !chosen.refuses(case)) {
         let build = |image: Option<&MpiVersion>| {
             let (flag, version) = match design.app {
                 Compilation::Shared => ("", image),
@@ -168,10 +183,19 @@ fn missing(design: &Design) -> Vec<(PathBuf, String)> {
             format!("`sifbench image build{flag}{version}` makes")
         };
         if let Some(host) = case.stack.host().filter(|host| !host.prefix.join("bin/mpirun").exists()) {
-            absent.insert(host.prefix.clone(), format!("`sifbench mpi install {}` makes", host.mpi.version));
+            let version = &host.mpi.version;
+            let remedy = match chosen.profile.host(version) {
+                Some(_) => format!("the profile {} names, `sifbench site check` looks for", chosen.profile.name),
+                None => format!("`sifbench mpi install {version}` makes"),
+            };
+            absent.insert(host.prefix.clone(), remedy);
         }
         if let Some(image) = case.stack.image().filter(|image| !image.path.exists()) {
-            absent.insert(image.path.clone(), build(image.mpi.as_ref().map(|mpi| &mpi.version)));
+            let built = build(image.mpi.as_ref().map(|mpi| &mpi.version));
+            let remedy = chosen
+                .staging(&image.path)
+                .map_or_else(|| built.clone(), |stage| format!("{built} in the cache, {stage}"));
+            absent.insert(image.path.clone(), remedy);
         }
         if let Stack::Native { app, .. } = &case.stack
             && !app.exists()
@@ -183,8 +207,8 @@ fn missing(design: &Design) -> Vec<(PathBuf, String)> {
 }
 
 /// Refuses a design of which a file is not there.
-fn all_there(edge: &Edge, design: &Design) -> anyhow::Result<()> {
-    let absent = missing(design);
+pub(super) fn all_there(edge: &Edge, design: &Design, chosen: &Chosen) -> anyhow::Result<()> {
+    let absent = missing(design, chosen);
     let Some((file, remedy)) = absent.first() else { return Ok(()) };
     let campaign = &design.campaign;
     let kit = edge.kit()?.map_or(String::new(), |kit| {
@@ -202,7 +226,11 @@ pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Makes a run and closes it; its directory, or none where the user stopped it.
 pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<PathBuf>> {
-    let mut place = admitted(edge, &args.running.nodes, args.running.here)?;
+    let chosen = match &args.running.resume {
+        Some(dir) => recorded_or_found(edge, dir, &args.running.nodes)?,
+        None => Chosen::find(edge, &args.running.nodes)?,
+    };
+    let mut place = admitted(edge, &args.running.nodes, args.running.here, chosen)?;
     let (store, run) = match &args.running.resume {
         Some(dir) => {
             let (store, run) = Store::resume(dir).with_context(|| {
@@ -216,8 +244,17 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
     carry_out(edge, &mut place, store, run)
 }
 
+/// The profile with which a run was begun, whatever suits now; what suits, where it was begun with none.
+pub(super) fn recorded_or_found(edge: &Edge, dir: &Path, args: &NodeArgs) -> anyhow::Result<Chosen> {
+    // A manifest that cannot be read is reported when the run is.
+    match store::manifest(dir).ok().and_then(|manifest| manifest.profile) {
+        Some(fact) => Chosen::recorded(edge, &fact),
+        None => Chosen::find(edge, args),
+    }
+}
+
 /// The place we are in, unless nothing may be measured here; what a killed harness left is cleared.
-pub(super) fn admitted(edge: &Edge, nodes: &NodeArgs, here: bool) -> anyhow::Result<Place> {
+pub(super) fn admitted(edge: &Edge, nodes: &NodeArgs, here: bool, chosen: Chosen) -> anyhow::Result<Place> {
     if let Some(scheduler) = edge.login_node()
         && !here
         && !nodes.are_named(edge)
@@ -229,7 +266,8 @@ pub(super) fn admitted(edge: &Edge, nodes: &NodeArgs, here: bool) -> anyhow::Res
             Refused { reason, hint: "start it inside an allocation, or with --here if this node is yours" }.into()
         );
     }
-    let place = Place::find(edge, nodes)?;
+    edge.say(&chosen.told());
+    let place = Place::find(edge, nodes, chosen)?;
     let stale = edge.room().clear_stale()?;
     if !stale.nothing() {
         edge.say(&format!("cleared what a killed sifbench had left: {}", run::words(&stale).join(", ")));
@@ -247,14 +285,15 @@ pub(super) fn carry_out(
     if run.tail != Tail::default() {
         edge.say("cut off a launch that was not completely written when the run was stopped; it is made again");
     }
+    place.prepare(edge, &profile::hosts_of(&run.design))?;
     place.admit(&run.design)?;
-    all_there(edge, &run.design)?;
-    let runtime = edge.runtime();
+    all_there(edge, &run.design, &place.chosen)?;
     // A run that goes on may do so in another job.
     place.prove_pmi(edge, &run.design)?;
-    let (plain, scheduled) = (edge.launch_env(), place.scheduled_env(edge, &run.design));
+    let (plain, scheduled) = (place.plain_env(edge), place.scheduled_env(edge, &run.design));
     let env = Envs { plain: &plain, scheduled: &scheduled };
-    let runner = Runner { design: &run.design, runtime: &runtime, nodes: &place.nodes, env, room: edge.room(), now };
+    let runtime = &place.runtime;
+    let runner = Runner { design: &run.design, runtime, nodes: &place.nodes, env, room: edge.room(), now };
     let (campaign, cases, blocks) = (&run.design.campaign, run.design.cases.len(), run.design.blocks);
     edge.say(&format!("{campaign}: {cases} cases, {blocks} blocks -> {}", run.dir.display()));
     edge.say(&plan::estimate(&run.design).to_string());
@@ -269,7 +308,8 @@ pub(super) fn carry_out(
             Finish::OutOfNodes => "too few nodes are left that can be trusted (LEFT in attempts.jsonl); in another job",
             Finish::Interrupted | Finish::Complete => "stopped;",
         };
-        edge.say(&format!("{why} go on with: sifbench run --resume {}", run.dir.display()));
+        let word = if Batch::of_job(edge.env()).is_some() { "submit" } else { "run" };
+        edge.say(&format!("{why} go on with: sifbench {word} --resume {}", run.dir.display()));
         return Ok(None);
     }
     store.close()?;
@@ -290,8 +330,12 @@ fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
 }
 
 fn start(edge: &Edge, args: &RunArgs, place: &mut Place) -> anyhow::Result<(Store, store::Run)> {
-    let (campaign, design) = design(edge, &args.campaign)?;
-    let origins = config::origins(&format!("campaign {}", campaign.name), &args.campaign.overrides());
+    let (campaign, given) = campaign(&args.campaign, &place.chosen)?;
+    place.prepare(edge, &campaign.host_versions())?;
+    let design = resolved(edge, &campaign, &args.campaign.overrides(), &place.chosen)?;
+    let mut origins = config::origins(&format!("campaign {}", campaign.name), &args.campaign.overrides());
+    origins.extend(given.into_iter().map(|key| (key, place.chosen.origin())));
+    origins.extend(place.origins.clone());
     let (site, results) = (args.running.site.clone(), args.running.results.clone());
     create(edge, place, Fresh { design, origins, site, results })
 }
@@ -309,16 +353,17 @@ pub(super) struct Fresh {
 /// Makes the directory of a run, once everything that it launches is there.
 pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Result<(Store, store::Run)> {
     let Fresh { design, mut origins, site, results } = fresh;
+    place.prepare(edge, &profile::hosts_of(&design))?;
     place.admit(&design)?;
-    all_there(edge, &design)?;
-    let named = site.map(|site| (site, "flag"));
-    let (site, site_origin) = match (named, edge.var("SIFBENCH_SITE")) {
-        (Some(named), _) => named,
-        (None, Some(site)) => (site.parse::<SiteId>().context("SIFBENCH_SITE")?, "environment"),
-        (None, None) => (site::facts::site_id(), "host name"),
+    all_there(edge, &design, &place.chosen)?;
+    let (site, site_origin) = match (site, edge.var("SIFBENCH_SITE"), &place.chosen.profile.site) {
+        (Some(site), _, _) => (site, "flag".to_owned()),
+        (None, Some(site), _) => (site.parse::<SiteId>().context("SIFBENCH_SITE")?, "environment".to_owned()),
+        (None, None, Some(site)) => (site.clone(), place.chosen.origin()),
+        (None, None, None) => (site::facts::site_id(), "host name".to_owned()),
     };
-    origins.insert("site".into(), site_origin.into());
-    let mut facts = site::facts::gather(&edge.tools(), &edge.runtime());
+    origins.insert("site".into(), site_origin);
+    let mut facts = site::facts::gather(&edge.tools(), &place.runtime);
     facts.insert("allocation".into(), place.allocation.to_string());
     place.prove_pmi(edge, &design)?;
     facts.extend(place.pmi.clone().map(|pmi| ("srun_mpi".to_owned(), pmi)));
@@ -331,8 +376,9 @@ pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Re
         started: now_seconds(),
         design: store::design_digest(&design),
         facts,
-        files: files(&design, kit.as_ref())?,
+        files: files(&design, kit.as_ref(), &place.chosen)?,
         origins,
+        profile: Some(place.chosen.fact()),
     };
     let root = edge.results(results.as_deref());
     let store = Store::create(&root, &manifest, &design)?;
@@ -353,13 +399,13 @@ fn used(design: &Design) -> Vec<PathBuf> {
 }
 
 /// The images and the bench-app that a design runs, with their digests, and the kit they are from.
-fn files(design: &Design, kit: Option<&Kit>) -> anyhow::Result<Vec<FileFact>> {
+fn files(design: &Design, kit: Option<&Kit>, chosen: &Chosen) -> anyhow::Result<Vec<FileFact>> {
     let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
     if let Some(kit) = kit {
         files.insert(kit.root.join(MANIFEST), format!("kit {}", kit.manifest.id));
         files.insert(kit.root.join(TOOL), "sifbench".to_owned());
     }
-    for case in design.cases.iter().chain(&design.probes) {
+    for case in design.cases.iter().chain(&design.probes).filter(|case| !chosen.refuses(case)) {
         if let Some(image) = case.stack.image() {
             let version =
                 image.mpi.as_ref().map_or("base".to_owned(), |mpi| format!("{} {}", mpi.implementation, mpi.version));
@@ -436,7 +482,7 @@ pub fn mpi_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
 
 /// `sifbench image build`.
 pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
-    let (cache, catalogue, tools, runtime) = (edge.cache(), edge.catalogue()?, edge.tools(), edge.runtime());
+    let (cache, catalogue, tools, runtime) = (edge.cache(), edge.catalogue()?, edge.tools(), profile::runtime(edge)?);
     let bootstrap = args.source.clone().unwrap_or_else(|| machine_bootstrap(edge));
     let builder =
         Builder { cache: &cache, catalogue: &catalogue, tools: &tools, runtime: &runtime, bootstrap, app: args.app };
@@ -504,6 +550,6 @@ fn now() -> String {
 }
 
 /// Now, RFC 3339 in UTC to the second.
-fn now_seconds() -> String {
+pub(super) fn now_seconds() -> String {
     format!("{:.0}", jiff::Timestamp::now())
 }

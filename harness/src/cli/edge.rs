@@ -17,6 +17,7 @@ use crate::{
     config::ConfigError,
     kit::{self, Kit, KitError},
     process::{Env, Room},
+    profile::{ProfileError, Shelf},
     report::table,
     site::login,
     tool::Tools,
@@ -110,8 +111,7 @@ impl Edge {
     /// # Errors
     /// It cannot be read.
     pub fn users_versions(&self) -> anyhow::Result<Option<(PathBuf, String)>> {
-        let home = || PathBuf::from(self.var("HOME").unwrap_or("/")).join(".config");
-        let usual = || self.var("XDG_CONFIG_HOME").map_or_else(home, PathBuf::from).join("sifbench/versions.toml");
+        let usual = || self.config().join("versions.toml");
         let named = self.var("SIFBENCH_VERSIONS").map(PathBuf::from);
         let must_exist = named.is_some();
         let path = named.unwrap_or_else(usual);
@@ -119,6 +119,35 @@ impl Edge {
             return Ok(None);
         }
         read_list(&path).map(|text| Some((path, text)))
+    }
+
+    /// Every profile: those that come with the tool, and the user's own.
+    ///
+    /// # Errors
+    /// One of the user's cannot be read or understood.
+    pub fn shelf(&self) -> Result<Shelf, ProfileError> {
+        let mut shelf = Shelf::built_in();
+        let entries = std::fs::read_dir(self.sites()).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut files: Vec<PathBuf> =
+            entries.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+        files.sort();
+        for file in files {
+            let text = std::fs::read_to_string(&file);
+            let text = text.map_err(|source| ProfileError::Unreadable { path: file.clone(), source })?;
+            shelf.add_file(&file, &text)?;
+        }
+        Ok(shelf)
+    }
+
+    /// Where the user's own profiles lie.
+    #[must_use]
+    pub fn sites(&self) -> PathBuf {
+        self.config().join("sites")
+    }
+
+    fn config(&self) -> PathBuf {
+        let home = || PathBuf::from(self.var("HOME").unwrap_or("/")).join(".config");
+        self.var("XDG_CONFIG_HOME").map_or_else(home, PathBuf::from).join("sifbench")
     }
 
     /// Tools that see what installers and compilers need.
@@ -223,7 +252,7 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
         }
     }
     hints.iter().for_each(|hint| say(&format!("{cyan}hint{cyan:#}: {hint}")));
-    if error.is::<ConfigError>() || error.is::<BadCatalogue>() {
+    if error.is::<ConfigError>() || error.is::<BadCatalogue>() || error.is::<ProfileError>() {
         ExitCode::from(2)
     } else if error.is::<Refused>() {
         ExitCode::from(3)

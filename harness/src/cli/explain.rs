@@ -10,6 +10,7 @@ use crate::{
         commands::{self, Fresh},
         edge::Edge,
         nodes::NodeArgs,
+        profile::Chosen,
     },
     explain::{self, text, trial},
     report,
@@ -66,7 +67,8 @@ fn try_remedies(edge: &Edge, args: &ExplainArgs, of: &Run, trials: &[trial::Tria
         edge.say("no remedy here is a setting that could be tried; `sifbench explain` names what helps");
         return Ok(ExitCode::SUCCESS);
     }
-    let mut place = commands::admitted(edge, &NodeArgs::default(), args.here)?;
+    let nodes = NodeArgs::default();
+    let mut place = commands::admitted(edge, &nodes, args.here, Chosen::find(edge, &nodes)?)?;
     let origins = BTreeMap::from([("remedies of".to_owned(), of.dir.display().to_string())]);
     let fresh = Fresh { design: trial::design(trials, &of.design), origins, site: None, results: args.results.clone() };
     let (store, run) = commands::create(edge, &mut place, fresh)?;

@@ -26,8 +26,9 @@ pub(super) const EXIT_STATUS: [(&str, &str); 5] = [
 ];
 
 /// Variables that are read, for manual pages.
-const ENVIRONMENT: [(&str, &str); 8] = [
+const ENVIRONMENT: [(&str, &str); 9] = [
     ("SIFBENCH_SITE", "name of this machine or cluster in the results, where --site does not give one"),
+    ("SIFBENCH_PROFILE", "the profile of this place, a name or a file, where --profile does not say"),
     ("SIFBENCH_RESULTS", "where results are kept, where --results does not say"),
     ("SIFBENCH_VERSIONS", "a list of versions of Open MPI of your own [default: ~/.config/sifbench/versions.toml]"),
     ("XDG_CACHE_HOME", "the cache lies in sifbench below it [default: ~/.cache]"),
@@ -38,9 +39,11 @@ const ENVIRONMENT: [(&str, &str); 8] = [
 ];
 
 /// Files and directories, for manual pages.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 9] = [
     ("results/<site>/<utc>-<design>/", "one run: manifest, design, attempts, raw samples, logs"),
     ("reports/<site>/<run>/report.html", "the page that `sifbench report` writes"),
+    ("jobs/<time>-<campaign>/", "what `sifbench submit` gave the scheduler, and what the job said"),
+    ("~/.config/sifbench/sites/*.toml", "profiles of places of your own; `sifbench site probe` drafts one"),
     ("~/.config/sifbench/versions.toml", "versions of Open MPI besides those that are built in, or instead of them"),
     ("~/.cache/sifbench/mpi/", "Open MPIs of the host"),
     ("~/.cache/sifbench/images/", "images; `sifbench image list` tells which are current"),

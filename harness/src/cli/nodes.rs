@@ -1,14 +1,19 @@
 //! Which nodes launches may use, and how: from flags, the environment and the job around us.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
 
-use super::edge::{Edge, Refused};
+use super::{
+    edge::{Edge, Refused},
+    profile::{Chosen, hosts_of},
+};
 use crate::{
     case::Launcher,
     command::CommandSpec,
+    compose::apptainer::Runtime,
+    id::MpiVersion,
     process::Env,
     record::Design,
     run::pmi::{self, Prover, Trial},
@@ -21,6 +26,13 @@ use crate::{
 /// What can be said about nodes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct NodeArgs {
+    /// What is particular about this place: a profile's name or file [env: SIFBENCH_PROFILE]
+    /// [default: the one that suits; `sifbench site list` says which, and why]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) profile: Option<String>,
+    /// The container runtime: apptainer, singularity, or a path [default: the profile's, else what is on PATH]
+    #[arg(long, value_name = "PROGRAM")]
+    pub(super) container_runtime: Option<String>,
     /// Nodes from a file, `HOST slots=N` a line, instead of those of the job [env: SIFBENCH_HOSTFILE]
     #[arg(long, value_name = "FILE")]
     hostfile: Option<PathBuf>,
@@ -37,6 +49,23 @@ pub struct NodeArgs {
 }
 
 impl NodeArgs {
+    /// With a profile that is named, and nothing else.
+    pub(super) fn with_profile(profile: Option<&str>) -> Self {
+        Self { profile: profile.map(str::to_owned), ..Self::default() }
+    }
+
+    /// What holds for a job too, as words of a command line: not its nodes, which the scheduler chooses, nor the profile.
+    pub(super) fn to_args(&self) -> Vec<String> {
+        let instances = self.instances.and_then(|strategy| clap::ValueEnum::to_possible_value(&strategy));
+        let given = [
+            ("--container-runtime", self.container_runtime.clone()),
+            ("--agent", self.agent.clone()),
+            ("--instances", instances.map(|value| value.get_name().to_owned())),
+            ("--pmi", self.pmi.clone()),
+        ];
+        given.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?])).flatten().collect()
+    }
+
     /// Whether the user says which nodes may be used.
     pub(super) fn are_named(&self, edge: &Edge) -> bool {
         self.file(edge).is_some()
@@ -51,13 +80,19 @@ impl NodeArgs {
 pub(super) struct Place {
     pub(super) allocation: Allocation,
     pub(super) nodes: Nodes,
+    /// What is particular about it.
+    pub(super) chosen: Chosen,
+    /// The container runtime.
+    pub(super) runtime: Runtime,
+    /// Who said what of it, by key.
+    pub(super) origins: BTreeMap<String, String>,
     /// Where what `srun --mpi` is given comes from, once that is known.
     pub(super) pmi: Option<String>,
 }
 
 impl Place {
     /// The place we are in.
-    pub(super) fn find(edge: &Edge, args: &NodeArgs) -> anyhow::Result<Self> {
+    pub(super) fn find(edge: &Edge, args: &NodeArgs, chosen: Chosen) -> anyhow::Result<Self> {
         let here = Node::new(site::facts::host(), site::facts::cores());
         let read: site::allocation::Read<'_> = &|path| fs::read_to_string(path);
         let allocation = match args.file(edge) {
@@ -69,9 +104,17 @@ impl Place {
             return Err(Refused { reason, hint: "start sifbench on the first of them, as a job script does" }.into());
         };
         let mut nodes = Nodes::of(&allocation, edge.tool()?);
+        let said = chosen.profile.put_on(&mut nodes, allocation.scheduler);
+        let mut origins: BTreeMap<String, String> =
+            said.into_iter().map(|key| (key.to_owned(), chosen.origin())).collect();
+        nodes.terms = chosen.terms(edge);
+        let (runtime, by) = chosen.runtime(edge, args);
+        origins.extend(by.map(|by| ("container_runtime".to_owned(), by)));
+        nodes.exports.extend(runtime.config_dir().map(str::to_owned));
         if let Some(agent) = args.agent.as_deref().or_else(|| edge.var("SIFBENCH_AGENT")) {
             nodes.reach = Reach::parse(agent);
             nodes.strategy = Strategy::usual(&nodes.reach);
+            ["agent", "instances"].iter().for_each(|key| drop(origins.remove(*key)));
         }
         let named =
             edge.var("SIFBENCH_INSTANCES").map(|word| word.parse().context("SIFBENCH_INSTANCES")).transpose()?;
@@ -81,7 +124,37 @@ impl Place {
             pmi.clone_into(&mut nodes.pmi);
         }
         let pmi = named_pmi.map(|pmi| format!("{pmi} (as named)"));
-        Ok(Self { allocation, nodes, pmi })
+        Ok(Self { allocation, nodes, chosen, runtime, origins, pmi })
+    }
+
+    /// Does what the MPIs of the place need before they can be used.
+    pub(super) fn prepare(&mut self, edge: &Edge, versions: &[MpiVersion]) -> anyhow::Result<()> {
+        self.chosen.prepare(edge, versions)?;
+        self.nodes.terms = self.chosen.terms(edge);
+        Ok(())
+    }
+
+    /// What a plan says of the profile, a line each: which, what it gives, what is done before an MPI is used.
+    pub(super) fn remarks(&self, given: &[String], design: &Design) -> String {
+        let mut lines = vec![self.chosen.told()];
+        let of_place = self.origins.iter().filter(|(_, by)| **by == self.chosen.origin()).map(|(key, _)| key.clone());
+        let keys: Vec<String> = given.iter().cloned().chain(of_place).collect();
+        if !keys.is_empty() {
+            lines.push(format!("from it: {}", keys.join(", ")));
+        }
+        let unset = self.chosen.unset.iter();
+        lines.extend(unset.map(|unset| format!("mind: {} names {}, which is not set", unset.key, unset.variable)));
+        for version in hosts_of(design) {
+            let setup = self.chosen.profile.host(&version).map(|host| &host.setup).filter(|setup| !setup.is_nothing());
+            lines.extend(setup.map(|setup| format!("before Open MPI {version}: {}", setup.typed())));
+        }
+        lines.into_iter().map(|line| format!("# {line}\n")).collect()
+    }
+
+    /// What launches see that take no part in a job.
+    pub(super) fn plain_env(&self, edge: &Edge) -> Env {
+        let exports: Vec<&str> = self.nodes.exports.iter().map(String::as_str).collect();
+        Env::from_parent(edge.env(), &exports)
     }
 
     /// Finds out what `srun --mpi` must be given, where the design uses it and nobody has said.
@@ -90,10 +163,14 @@ impl Place {
         if self.pmi.is_some() || witnesses.is_empty() {
             return Ok(());
         }
-        let (env, runtime) = (self.scheduled_env(edge, design), edge.runtime());
-        let list = edge.room().capture(&CommandSpec::new("srun").arg("--mpi=list"), &env, Duration::from_secs(20))?;
-        let candidates = pmi::candidates(&(list.stdout + &list.stderr));
-        let prover = Prover { runtime: &runtime, nodes: &self.nodes, env: &env, room: edge.room() };
+        let env = self.scheduled_env(edge, design);
+        let mut candidates = self.chosen.profile.launcher.pmi.clone();
+        if candidates.is_empty() {
+            let list =
+                edge.room().capture(&CommandSpec::new("srun").arg("--mpi=list"), &env, Duration::from_secs(20))?;
+            candidates = pmi::candidates(&(list.stdout + &list.stderr));
+        }
+        let prover = Prover { runtime: &self.runtime, nodes: &self.nodes, env: &env, room: edge.room() };
         let trials = prover.trials(&candidates, &witnesses)?;
         let told = |trial: &Trial| {
             let outcomes: Vec<String> = trial.outcomes.iter().map(ToString::to_string).collect();
@@ -114,8 +191,8 @@ impl Place {
     }
 
     /// The same with as many nodes as `design` takes, invented where they are not there: for what is only planned.
-    pub(super) fn imagined(edge: &Edge, args: &NodeArgs, design: &Design) -> anyhow::Result<Self> {
-        let mut place = Self::find(edge, args)?;
+    pub(super) fn imagined(edge: &Edge, args: &NodeArgs, chosen: Chosen, design: &Design) -> anyhow::Result<Self> {
+        let mut place = Self::find(edge, args, chosen)?;
         let there = u32::try_from(place.nodes.list.len()).unwrap_or(u32::MAX);
         place.nodes.list.extend((there..design.nodes()).map(|n| Node::new(format!("NODE{}", n + 1), u32::MAX)));
         Ok(place)
@@ -154,7 +231,9 @@ impl Place {
         } else {
             &["OAR_*", "OARDO_*", "PBS_*", "SSH_AUTH_SOCK", "KRB5CCNAME"]
         };
+        let exports = self.nodes.exports.iter().map(String::as_str);
+        let variables: Vec<&str> = variables.iter().copied().chain(exports).collect();
         // A job submitted with --export=NONE would give its steps nothing either.
-        Env::from_parent(edge.env(), variables).without("SLURM_EXPORT_ENV")
+        Env::from_parent(edge.env(), &variables).without("SLURM_EXPORT_ENV")
     }
 }

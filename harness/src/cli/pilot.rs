@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{CampaignArgs, Own, RunArgs, Running, commands, edge::Edge, nodes::NodeArgs};
+use super::{CampaignArgs, Own, RunArgs, Running, commands, edge::Edge, nodes::NodeArgs, profile::Chosen};
 use crate::{
     config::{self, Campaign, Overrides},
     id::SiteId,
@@ -93,7 +93,9 @@ pub(super) fn pilot(edge: &Edge, args: &PilotArgs) -> anyhow::Result<ExitCode> {
     fs::write(&file, &tuned)
         .with_context(|| format!("cannot write {}; hint: does its directory exist?", file.display()))?;
     let name = file.display().to_string();
-    let cost = advice.cost(&commands::resolved(edge, &Campaign::parse(&name, &tuned)?, &Overrides::default())?);
+    let chosen = Chosen::find(edge, &args.nodes)?;
+    let (tuned, _) = Campaign::parse(&name, &tuned)?.at(&chosen.profile)?;
+    let cost = advice.cost(&commands::resolved(edge, &tuned, &Overrides::default(), &chosen)?);
     if args.json {
         let value =
             serde_json::json!({ "campaign": file, "pilot": dir, "advice": advice, "estimate": cost.to_string() });

@@ -1,11 +1,12 @@
 //! From operands to compared cases.
 
 use crate::{
+    decision::Pairs,
     report::{
         CaseReport, CellReport, CellStatus, Field, Figure, LEVEL, Report, Role,
         answer::{self, Place},
         fields::{confounder, repetitions},
-        judge::log_ratios,
+        pairs::{by_block, log_ratios},
         verdict::{Contrast, ratios},
     },
     stats::{self, ALPHA, Margin, Method},
@@ -84,7 +85,7 @@ pub fn compare(
         margin,
         family,
         facts: facts::differences(reference, others, &matches),
-        notes: notes(&pairs, family),
+        notes: notes(&matches, &pairs, family),
         pairs,
         outcome: outcome.unwrap_or(Outcome::Undecided),
     })
@@ -138,10 +139,17 @@ fn known(operand: &Operand<'_>) -> String {
 }
 
 impl Match<'_> {
-    /// Whether both are of one run, so that launches are paired by block.
+    /// Whether both are of one run, so that launches make pairs.
     pub(super) fn is_paired(&self) -> bool {
         let [a, b] = [self.reference, self.compared].map(|chosen| chosen.operand.report);
         (&a.site, &a.started, &a.design) == (&b.site, &b.started, &b.design)
+    }
+
+    /// Whether both took turns with the baseline, and not with each other.
+    fn never_met(&self) -> bool {
+        let cases = [self.reference.case, self.compared.case];
+        let in_duets = self.is_paired() && self.reference.operand.report.pairs == Pairs::Duet;
+        in_duets && cases.iter().all(|case| case.role != Role::Baseline)
     }
 }
 
@@ -193,8 +201,13 @@ fn measured(cell: Option<&CellReport>) -> Measured {
 /// The times of two cells against each other.
 fn contrast(found: &Match<'_>, (reference, compared): (&CellReport, &CellReport)) -> Option<Contrast> {
     let (a, b) = (reference.figure()?, compared.figure()?);
-    let evidence =
-        if found.is_paired() { stats::paired(&log_ratios(b, a)) } else { stats::unpaired(&logs(b), &logs(a)) };
+    let evidence = if found.is_paired() {
+        let baseline = found.reference.operand.report.baseline();
+        let baseline = baseline.and_then(|case| case.cell(reference.kernel, reference.bytes)?.figure());
+        stats::paired(&by_block(b, a, baseline).into_iter().map(|(_, log)| log).collect::<Vec<_>>())
+    } else {
+        stats::unpaired(&logs(b), &logs(a))
+    };
     let differs = confounder(found.reference.case, found.compared.case).or(repetitions(reference, compared));
     Some(Contrast { evidence: evidence?, differs })
 }
@@ -260,7 +273,12 @@ fn answer(cells: &[CellPair], reference: &str, margin: Margin) -> String {
     if parts.is_empty() { "nothing measured".to_owned() } else { parts.join("; ") }
 }
 
-fn notes(pairs: &[Pair], family: usize) -> Vec<String> {
+fn notes(matches: &[Match<'_>], pairs: &[Pair], family: usize) -> Vec<String> {
+    let never_met = matches.iter().any(Match::never_met).then(|| {
+        "Cases that took turns with the baseline, and not with each other, are compared by what each takes over its own \
+         partner."
+            .to_owned()
+    });
     let unpaired = pairs.iter().any(|pair| !pair.paired).then(|| {
         "Runs share no blocks: whatever changed on the machine between them is part of every ratio. Penalties are free of \
          what slows the baseline down alike."
@@ -277,5 +295,5 @@ fn notes(pairs: &[Pair], family: usize) -> Vec<String> {
             )
         })
     });
-    unpaired.into_iter().chain(too_few).collect()
+    unpaired.into_iter().chain(never_met).chain(too_few).collect()
 }

@@ -47,6 +47,13 @@ impl Options {
 }
 
 impl Runtime {
+    /// The variable for its own directory that it knows besides Apptainer's, which every launch has.
+    #[must_use]
+    pub fn config_dir(&self) -> Option<&'static str> {
+        let name = Path::new(&self.program).file_name()?;
+        (name == "singularity").then_some("SINGULARITY_CONFIGDIR")
+    }
+
     /// `inner` in a container of `image`.
     #[must_use]
     pub fn exec(&self, inner: CommandSpec, image: &Path, options: &Options) -> CommandSpec {

@@ -42,9 +42,9 @@ impl Mpirun<'_> {
             &format!("ppr:{}:node", spread.per_node),
             "--bind-to",
             "core",
-            "--prefix",
-            &self.prefix.to_string_lossy(),
         ]);
+        let prefix = self.prefix.to_string_lossy();
+        let outer = if spread.around.terms.finds_itself { outer } else { outer.args(["--prefix", &prefix]) };
         // 4.1 notices by itself where the cores of a job differ between nodes; PRRTE takes those of the first for all.
         let outer = if self.is_orte() { outer } else { outer.args(["--prtemca", "prte_hetero_nodes", "1"]) };
         let outer = match &spread.around.reach {

@@ -4,20 +4,25 @@ use crate::command::CommandSpec;
 
 use super::spread::Spread;
 
-/// `inner` on the ranks of `spread`, each bound to a core of its own, which meet through the PMI called `pmi`.
+/// `inner` on the ranks of `spread`, each bound to a core of its own, which meet through the PMI called `pmi`, in the image that
+/// srun's words `image` name, if any.
 ///
 /// Everything is explicit, for what `sbatch` was given stands in the environment as a default of `srun`. `--overlap`
 /// because a step that holds instances may be there.
 #[must_use]
-pub fn launch(inner: CommandSpec, spread: &Spread<'_>, pmi: &str) -> CommandSpec {
+pub fn launch(inner: CommandSpec, spread: &Spread<'_>, (pmi, image): (&str, &[String])) -> CommandSpec {
     let hosts: Vec<&str> = spread.hosts().collect();
     let outer = step(&hosts, spread.ranks(), spread.per_node.get());
-    inner.within(outer.args([
-        "--cpus-per-task=1".to_owned(),
-        "--cpu-bind=cores".to_owned(),
-        format!("--mpi={pmi}"),
-        "--kill-on-bad-exit=1".to_owned(),
-    ]))
+    inner.within(
+        outer
+            .args([
+                "--cpus-per-task=1".to_owned(),
+                "--cpu-bind=cores".to_owned(),
+                format!("--mpi={pmi}"),
+                "--kill-on-bad-exit=1".to_owned(),
+            ])
+            .args(image),
+    )
 }
 
 /// `inner` once on each of `hosts`, beside whatever runs there.

@@ -218,6 +218,8 @@ impl Sign {
                 let took = record.hello.as_ref()?.init_ns / 1_000_000;
                 seen(took >= *ms, &format!("MPI_Init took {took} ms"))
             }
+            // Of a duet, what the other measured lies in between.
+            Sign::EndsLateFrom(_) if record.partner.is_some() => None,
             Sign::EndsLateFrom(ms) => {
                 // What did not complete ended when it was made to.
                 let whole = record.outcome == Outcome::Completed && known.measured_ns > 0;

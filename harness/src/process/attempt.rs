@@ -361,7 +361,10 @@ impl<'room> Attempt<'room> {
             launch.env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         env.insert("TMPDIR".to_owned(), text(self.scratch.tmp()));
         if self.state == ApptainerState::Private {
-            env.insert("APPTAINER_CONFIGDIR".to_owned(), text(self.scratch.config()));
+            // The second is what Singularity calls it. Equal, they are no reason for Apptainer to warn.
+            for name in ["APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"] {
+                env.insert(name.to_owned(), text(self.scratch.config()));
+            }
         }
         env.extend(launch.command.env.clone());
         env.insert(MARKER.to_owned(), self.ours.marker().to_owned());

@@ -22,7 +22,7 @@ use super::{
 };
 
 /// The variable every process of an attempt inherits.
-pub(super) const MARKER: &str = "SIFBENCH_ATTEMPT";
+pub const MARKER: &str = "SIFBENCH_ATTEMPT";
 
 const GLANCE: Duration = Duration::from_millis(20);
 /// What ends in its own time is not disturbed: a container's processes unmount after their rank is gone.

@@ -17,6 +17,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
+    io::retry_on_intr,
     pipe::{PipeFlags, pipe_with},
     process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions},
 };
@@ -129,7 +130,9 @@ pub(super) fn spawn(
 /// The error the stage reports, `None` when the program runs.
 fn start_failure(status: OwnedFd, patience: Duration) -> Result<Option<io::Error>, ProcessError> {
     let timeout = super::timespec(patience);
-    let ready = poll(&mut [PollFd::new(&status, PollFlags::IN)], Some(&timeout)).map_err(failed("wait for a start"))?;
+    // A signal that asks for an end is answered once it is known what was started.
+    let ready = retry_on_intr(|| poll(&mut [PollFd::new(&status, PollFlags::IN)], Some(&timeout)));
+    let ready = ready.map_err(failed("wait for a start"))?;
     if ready == 0 {
         return Ok(None);
     }

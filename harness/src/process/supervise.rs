@@ -130,6 +130,8 @@ pub struct Ended {
     pub reason: Reason,
     /// From its start to its end.
     pub wall: Duration,
+    /// From its start to the first line that was progress, or enough; none where there was no such line.
+    pub first: Option<Duration>,
     /// The beginning and end of its standard error.
     pub stderr: Excerpt,
 }
@@ -171,6 +173,7 @@ pub(super) struct Watch<'a> {
     observe: &'a mut dyn FnMut(Stream, &str) -> Pulse,
     started: Instant,
     progress: Option<Instant>,
+    first: Option<Duration>,
     /// Whether what is ours has been taken down since the first progress.
     noted: bool,
     phase: Phase,
@@ -217,6 +220,7 @@ impl<'a> Watch<'a> {
             observe,
             started: now(),
             progress: None,
+            first: None,
             noted: false,
             phase: Phase::Running,
             asleep: None,
@@ -375,6 +379,9 @@ impl<'a> Watch<'a> {
         if progress {
             self.progress = Some(now());
         }
+        if self.first.is_none() && (progress || self.enough) {
+            self.first = Some(self.wall());
+        }
         result.map_err(|error| self.log_failed.get_or_insert(error)).ok()
     }
 
@@ -402,7 +409,7 @@ impl<'a> Watch<'a> {
         }
         match self.log_failed {
             Some(LogFailed { path, source }) => Err(ProcessError::Log { path, source }),
-            None => Ok(Ended { exit, reason: self.reason, wall, stderr: self.stderr }),
+            None => Ok(Ended { exit, reason: self.reason, wall, first: self.first, stderr: self.stderr }),
         }
     }
 

@@ -6,8 +6,9 @@
 use crate::stats::{self, Margin};
 
 use super::{
-    CaseReport, CellReport, CellStatus, Figure, LaunchFigure, Role,
+    CaseReport, CellReport, CellStatus, Role,
     fields::{confounder, repetitions},
+    pairs::log_ratios,
     referred,
     verdict::{Contrast, ratios},
 };
@@ -41,27 +42,4 @@ fn compare(case: &CaseReport, cell: &CellReport, reference: &CaseReport) -> Opti
     let other = reference.cell(cell.kernel, cell.bytes)?;
     let evidence = stats::paired(&log_ratios(cell.figure()?, other.figure()?))?;
     Some(Contrast { evidence, differs: confounder(case, reference).or(repetitions(cell, other)) })
-}
-
-/// The logarithms of one figure's launches over another's, pair by pair.
-pub(crate) fn log_ratios(figure: &Figure, reference: &Figure) -> Vec<f64> {
-    let pairs = pairs(&figure.launches, &reference.launches);
-    stats::log_ratios(&pairs.iter().map(|(one, other)| (one.median, other.median)).collect::<Vec<_>>())
-}
-
-/// The pairs that launches make with others: those that took turns with each other, or else those of a block.
-pub(crate) fn pairs<'l>(
-    launches: &'l [LaunchFigure],
-    others: &'l [LaunchFigure],
-) -> Vec<(&'l LaunchFigure, &'l LaunchFigure)> {
-    let took_turns = |one: &LaunchFigure, other: &LaunchFigure| {
-        one.partner == Some(other.attempt) && other.partner == Some(one.attempt)
-    };
-    let duets = launches.iter().any(|one| others.iter().any(|other| took_turns(one, other)));
-    let is_pair = |one: &LaunchFigure, other: &LaunchFigure| match duets {
-        true => took_turns(one, other),
-        false => one.block == other.block,
-    };
-    let partner = |launch: &LaunchFigure| others.iter().find(|other| is_pair(launch, other));
-    launches.iter().filter_map(|launch| Some((launch, partner(launch)?))).collect()
 }

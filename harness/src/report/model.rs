@@ -234,7 +234,12 @@ impl<'a> Run<'a> {
         self.times.get(&(attempt, cell.kernel, cell.bytes)).map_or(&[], Vec::as_slice)
     }
 
+    /// What launches cost that have the machine to themselves. Those of a duet start at once, on the same cores, and the time
+    /// of one is that of both.
     fn costs(&self, role: Role, launches: &[&Record]) -> Costs {
+        if self.design.pairs == Pairs::Duet {
+            return Costs { wall: None, hello: None, init: None, hello_extra: None };
+        }
         let over = |cost: fn(&Record) -> Option<u64>| {
             let values: Vec<f64> = launches.iter().filter_map(|r| cost(r)).map(|ns| ns as f64).collect();
             let values = stats::sorted(&values);

@@ -21,8 +21,8 @@ fn duets(report: &Report) -> Vec<String> {
         return Vec::new();
     }
     let alone =
-        "Every launch took turns with another: ratios compare the two of a duet; times, and what launches cost, are \
-                 those of launches that are not alone."
+        "Every launch took turns with another: ratios compare the two of a duet, and times are those of launches that \
+                 are not alone. What a launch costs is not told: both of a duet start at once, on the same cores."
             .to_owned();
     let cache =
         report.facts.get("l2").and_then(|size| size.strip_suffix('K')?.parse::<u64>().ok()).map(|kib| kib << 10);

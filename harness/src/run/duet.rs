@@ -58,7 +58,7 @@ impl Runner<'_> {
         let mut second = side(1, Job::Second, partner, second)?;
 
         let begun = clock();
-        let [one, other] = self.in_turns([&mut first, &mut second], &gate, (store, begun))?;
+        let [one, other] = self.in_turns([&mut first, &mut second], &gate, store)?;
         drop(gate);
         for side in [&mut first, &mut second] {
             side.commands.iter().for_each(|commands| self.stop(&mut side.attempt, commands));
@@ -71,7 +71,7 @@ impl Runner<'_> {
         &self,
         sides: [&mut Side<'_, '_>; 2],
         gate: &Gate,
-        (store, begun): (&Store, Instant),
+        store: &Store,
     ) -> Result<[Option<Result<Ended, ProcessError>>; 2], RunError> {
         let [first, second] = sides.map(|side| {
             let Side { attempt, making, commands, refused } = side;
@@ -79,8 +79,8 @@ impl Runner<'_> {
             (attempt, commands.map(|commands| self.supervised(commands, making, store)), making)
         });
         let ((attempt, launch, making), (other_attempt, other_launch, other)) = (first, second);
-        let mut observe = |stream, line: &str| making.line(begun, stream, line);
-        let mut observe_other = |stream, line: &str| other.line(begun, stream, line);
+        let mut observe = |stream, line: &str| making.watch.line(stream, line);
+        let mut observe_other = |stream, line: &str| other.watch.line(stream, line);
         let part = launch.map(|launch| Part { attempt, launch, observe: &mut observe });
         let other = other_launch.map(|launch| Part { attempt: other_attempt, launch, observe: &mut observe_other });
         Ok(duet([part, other], gate)?)
@@ -92,7 +92,7 @@ impl Side<'_, '_> {
         let Side { attempt, making, refused, .. } = self;
         let made = match (end, refused) {
             (Some(ended), _) => making.made(ended, begun)?,
-            (None, Some(outcome)) => Made::refused(begun.elapsed(), outcome),
+            (None, Some(outcome)) => Made::without(begun.elapsed(), outcome),
             (None, None) => unreachable!("what is not refused is launched"),
         };
         Ok(making.into_kept(made, Found { words: words(&attempt.close()), ..Found::default() }))

@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::batch::Batch;
+
 /// How long a scheduler's own command may take to say that nobody serves it.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A scheduler, by its commands.
 struct Row {
     name: &'static str,
+    kind: Batch,
     /// What submits a job.
     submit: &'static str,
     /// The variables that prove a job.
@@ -20,13 +23,26 @@ struct Row {
 const SCHEDULERS: [Row; 4] = [
     Row {
         name: "Slurm",
+        kind: Batch::Slurm,
         submit: "sbatch",
         job: &["SLURM_JOB_ID"],
         unserved: Some((&["sinfo", "--noheader"], "Could not establish a configuration source")),
     },
-    Row { name: "OAR", submit: "oarsub", job: &["OAR_JOB_ID"], unserved: Some((&["oarstat"], "DB connection error")) },
-    Row { name: "PBS", submit: "qsub", job: &["PBS_JOBID"], unserved: None },
-    Row { name: "Bridge", submit: "ccc_msub", job: &["BRIDGE_MSUB_JOBID", "SLURM_JOB_ID"], unserved: None },
+    Row {
+        name: "OAR",
+        kind: Batch::Oar,
+        submit: "oarsub",
+        job: &["OAR_JOB_ID"],
+        unserved: Some((&["oarstat"], "DB connection error")),
+    },
+    Row { name: "PBS", kind: Batch::Pbs, submit: "qsub", job: &["PBS_JOBID"], unserved: None },
+    Row {
+        name: "Bridge",
+        kind: Batch::Bridge,
+        submit: "ccc_msub",
+        job: &["BRIDGE_MSUB_JOBID", "SLURM_JOB_ID"],
+        unserved: None,
+    },
 ];
 
 /// What of a machine tells its schedulers.
@@ -54,6 +70,14 @@ impl Signs<'_> {
             return None;
         }
         self.served().next().map(|row| row.name)
+    }
+
+    /// The batch system that takes jobs here: Bridge before the Slurm behind it.
+    #[must_use]
+    pub fn batch(&self) -> Batch {
+        let kinds: Vec<Batch> = self.served().map(|row| row.kind).collect();
+        let first = || kinds.first().copied().unwrap_or(Batch::Local);
+        if kinds.contains(&Batch::Bridge) { Batch::Bridge } else { first() }
     }
 
     fn served(&self) -> impl Iterator<Item = &'static Row> {

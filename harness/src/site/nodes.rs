@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Allocation, Node, Scheduler};
+use super::{Allocation, Node, Scheduler, terms::Terms};
 
 /// How a command gets onto another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +29,13 @@ impl Reach {
     /// What a person writes for it: `slurm`, or the words of an agent.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        match text.trim() {
-            "slurm" => Reach::Slurm,
-            words => Reach::Agent(words.split_whitespace().map(str::to_owned).collect()),
-        }
+        Self::of(text.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// The same, word by word.
+    #[must_use]
+    pub fn of(words: Vec<String>) -> Self {
+        if words == ["slurm"] { Reach::Slurm } else { Reach::Agent(words) }
     }
 }
 
@@ -86,6 +89,8 @@ pub struct Nodes {
     pub exports: Vec<String>,
     /// What `srun --mpi` is given.
     pub pmi: String,
+    /// What launches may do there.
+    pub terms: Terms,
 }
 
 impl Nodes {
@@ -100,6 +105,7 @@ impl Nodes {
             tool,
             exports: Vec::new(),
             pmi: "pmix".into(),
+            terms: Terms::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    MANIFEST,
+    ATTEMPTS, CLOSED, MANIFEST,
     error::{StoreError, failed},
     read,
 };
@@ -33,6 +33,26 @@ pub fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
             Ok(()) | Err(_) => StoreError::NoRun { path: path.to_owned() },
         }),
     }
+}
+
+/// What the manifest of a run says, whatever became of the rest of it.
+///
+/// # Errors
+/// There is none, or none that can be read.
+pub fn manifest(dir: &Path) -> Result<Manifest, StoreError> {
+    read::document(&dir.join(MANIFEST)).map(|(manifest, _)| manifest)
+}
+
+/// Attempts that a run has made so far, without reading them.
+#[must_use]
+pub fn attempts(dir: &Path) -> usize {
+    fs::read(dir.join(ATTEMPTS)).map_or(0, |text| text.iter().filter(|byte| **byte == b'\n').count())
+}
+
+/// Whether a run is complete, as far as a look tells.
+#[must_use]
+pub fn is_closed(dir: &Path) -> bool {
+    dir.join(CLOSED).is_file()
 }
 
 /// Collects the runs below `dir`, each with its start.

@@ -21,4 +21,5 @@ mod cluster {
     mod oar;
     mod slurm;
     mod ssh;
+    mod submit;
 }

@@ -18,7 +18,10 @@ pub(crate) fn check(bed: &Bed, submit: &[&str], ranks: u32, (version, rest, flag
     let campaign = Campaign { modes: &MODES, version, ranks, workload: WORKLOAD, rest };
     let said = bed.batch(submit, &format!("{} {flags}", campaign.command(dir.path())));
     assert!(said.ends_with("exit 0\n"), "{what}: {said}");
-    assert_complete(&what, &newest(dir.path()), &MODES, ranks);
+    let run = newest(dir.path());
+    assert_complete(&what, &run, &MODES, ranks);
+    let profile = if submit[0] == "oarsub" { "oar" } else { "slurm" };
+    assert_eq!(run.manifest.profile.map(|profile| profile.name).as_deref(), Some(profile), "{what}");
     for node in 1..=ranks {
         assert_eq!(left_on(bed, &format!("n{node}")), "", "{what}: n{node}");
     }

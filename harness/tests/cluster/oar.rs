@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::{
     bed::{Bed, Installed, machine},
-    cluster::modes,
+    cluster::{modes, submit},
     wire,
 };
 
@@ -37,5 +37,14 @@ fn modes_measure_on_two_nodes_of_oar_by_oarsh() {
     for version in ["4.1.8", "5.0.11"] {
         modes::check(&bed, &OARSUB, 2, (version, "", ""));
     }
+    bed.down();
+}
+
+#[test]
+#[ignore = "needs root and namespaces, OAR, images of 4.1.8 (scripts/test --oar as root)"]
+fn a_job_of_oar_is_followed_and_one_that_is_stopped_is_gone_on_with() {
+    let _machine = machine();
+    let bed = Bed::up(&["oar"]);
+    submit::check(&bed, "oar", (8, "0:00:25"));
     bed.down();
 }

@@ -163,6 +163,7 @@ impl Bench {
             facts: BTreeMap::new(),
             files: Vec::new(),
             origins: BTreeMap::new(),
+            profile: None,
         };
         let mut store = Store::create(self.dir.path(), &manifest, &design).unwrap();
         let (runtime, env) = (self.runtime(fault.through), self.edge.launch_env());

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 #![expect(clippy::disallowed_methods, reason = "a test starts the tool as a user does")]
 
+mod duets;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -292,10 +294,13 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Starts a run and waits until `attempts` of its launches are committed.
+/// Starts a run of two modes and waits until `attempts` of its launches are committed.
 fn begin(bench: &Bench, attempts: usize) -> (Child, PathBuf) {
-    let modes = [Mode::Native, Mode::HybridInstance];
-    fs::write(bench.dir.path().join("campaign.toml"), campaign(&modes, "4.1.8", 2, SMALL, "")).unwrap();
+    begin_of(bench, &campaign(&[Mode::Native, Mode::HybridInstance], "4.1.8", 2, SMALL, ""), attempts)
+}
+
+fn begin_of(bench: &Bench, campaign: &str, attempts: usize) -> (Child, PathBuf) {
+    fs::write(bench.dir.path().join("campaign.toml"), campaign).unwrap();
     let child = bench.sifbench(&["run", "campaign.toml"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     let results = bench.dir.path().join("results");
     let lines = |dir: &Path| fs::read_to_string(dir.join("attempts.jsonl")).map_or(0, |text| text.lines().count());
