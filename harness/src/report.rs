@@ -224,7 +224,7 @@ pub struct Figure {
     pub time: Time,
     /// The rate that follows from the time, for kernels that are read as one.
     pub rate: Option<Rate>,
-    /// Time over the baseline's time, paired by block; none for the baseline, and where the baseline has no figure.
+    /// Time over the baseline's time, pair by pair; none for the baseline, and where the baseline has no figure.
     pub ratio: Option<Ratio>,
     /// Every launch.
     pub launches: Vec<LaunchFigure>,
@@ -292,7 +292,7 @@ pub struct Costs {
     pub hello: Option<Cost>,
     /// `MPI_Init` on rank 0.
     pub init: Option<Cost>,
-    /// Time to hello beyond the baseline's, ns, paired by block; none where pairs are too few.
+    /// Time to hello beyond the baseline's, ns, pair by pair; none where pairs are too few.
     pub hello_extra: Option<Interval>,
 }
 

@@ -4,7 +4,6 @@
 //! at it and at its difference before it is committed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
 mod synthetic;
 
 use std::{collections::BTreeSet, fs, path::Path};
@@ -120,6 +119,14 @@ fn the_golden_report_is_reproduced_byte_for_byte() {
         let differs = page.lines().zip(expected.lines()).find(|(now, then)| now != then);
         panic!("the page is another than {}; first: {differs:#?}", golden.display());
     }
+}
+
+#[test]
+fn a_page_of_duets_pairs_by_duet_and_draws_no_costs() {
+    let page = check(&synthetic::duets(12, 1).report());
+    assert!(page.contains("paired by duet; above 1") && !page.contains("paired by block"));
+    let costs = |picture: &&str| picture.contains("<title>From the start of a launch");
+    assert_eq!(pictures(&page).iter().filter(|picture| costs(picture)).count(), 0);
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::{
 #[command(after_help = "Examples:\n  \
     sifbench compare results/before results/after           every case that both have\n  \
     sifbench compare results/laptop:hybrid results/dahu:hybrid-sharens\n  \
-    sifbench compare --in results/laptop native hybrid      two cases of one run, block by block\n  \
+    sifbench compare --in results/laptop native hybrid      two cases of one run, pair by pair\n  \
     sifbench compare results/before results/after --csv > after.csv\n\n\
     A run is its directory, or a directory of runs (its newest is taken); a case is its mode, or mode and versions\n\
     as the report has them (\"hybrid 5.0.11\"). The first is the reference of all others.\n\n\

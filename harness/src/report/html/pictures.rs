@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::{Page, Section, figure, matrix, summary, swatch, tables};
 use crate::{
     against::Against,
+    decision::Pairs,
     report::{
         CaseReport, CellStatus, Role, Verdict,
         plot::{self, verdict_style},
@@ -33,9 +34,13 @@ pub(super) fn ratios(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
     if rows.is_empty() {
         return None;
     }
+    let paired = match report.pairs {
+        Pairs::Blocks => "block",
+        Pairs::Duet => "duet",
+    };
     let body = html! {
         p {
-            "Time over " (summary::over(report)) ", paired by block; above 1 is slower, for bandwidth too. Bars are "
+            "Time over " (summary::over(report)) ", paired by " (paired) "; above 1 is slower, for bandwidth too. Bars are "
             (report.level * 100.0) " % intervals, and all panels share one scale, which is finer near 1. The first row is the baseline against "
             "itself: what “no difference” looks like on this machine"
             @if plot::band_is_drawn(report) { "; its intervals are the grey band in the other rows" }
