@@ -12,10 +12,12 @@ mod init;
 mod kit;
 mod manual;
 mod nodes;
+mod parts;
 mod pilot;
 mod profile;
 mod progress;
 mod recommend;
+mod report;
 mod site;
 mod submit;
 
@@ -362,18 +364,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Submit(args) => submit::submit(&edge, args),
         Command::Matrix(args) => commands::run(&edge, &args.clone().into()),
         Command::Pilot(args) => pilot::pilot(&edge, args),
-        Command::Report(args) => commands::report(&edge, args),
+        Command::Report(args) => report::report(&edge, args),
         Command::Recommend(args) => recommend::recommend(&edge, args),
         Command::Explain(args) => explain::explain(&edge, args),
         Command::Compare(args) => compare::compare(&edge, args),
         Command::Aa(args) => aa::aa(&edge, args),
         Command::Doctor(args) => doctor::doctor(&edge, args),
         Command::Site { command } => site::site(&edge, command),
-        Command::Mpi { command: MpiCommand::Install { versions } } => commands::mpi_install(&edge, versions),
-        Command::Mpi { command: MpiCommand::List { json } } => commands::mpi_list(&edge, *json),
-        Command::Image { command: ImageCommand::Build(args) } => commands::image_build(&edge, args),
+        Command::Mpi { command: MpiCommand::Install { versions } } => parts::mpi_install(&edge, versions),
+        Command::Mpi { command: MpiCommand::List { json } } => parts::mpi_list(&edge, *json),
+        Command::Image { command: ImageCommand::Build(args) } => parts::image_build(&edge, args),
         Command::Image { command: ImageCommand::Check(args) } => check::check(&edge, args),
-        Command::Image { command: ImageCommand::List { json } } => commands::image_list(&edge, *json),
+        Command::Image { command: ImageCommand::List { json } } => parts::image_list(&edge, *json),
         Command::Kit { command: kit::KitCommand::Build(args) } => kit::build(&edge, args),
         Command::Kit { command: kit::KitCommand::Check { dir, json } } => kit::check(&edge, dir.as_deref(), *json),
         Command::Completions(args) => manual::completions(&edge, args, Cli::command()),

@@ -170,6 +170,14 @@ fn explain_names_causes_with_their_evidence_and_what_to_type() {
     sifbench(&home()).arg("explain").assert().code(1).stderr(contains("hint"));
 }
 
+/// What the front page claims of the method.
+#[test]
+fn the_published_test_of_the_method_passes() {
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/vm-2-cores-aa");
+    let told = sifbench(&home()).args(["aa", "--real", published]).assert().code(0);
+    told.stdout(contains("The method passes.").and(contains(" of 900")));
+}
+
 /// The page of the published run says what to type, and leads from its hang to the remedy.
 #[test]
 fn the_page_holds_what_recommend_and_explain_say() {

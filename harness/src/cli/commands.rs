@@ -17,7 +17,7 @@ use crate::{
     case::{Case, Stack},
     catalogue::Catalogue,
     cli::{
-        BuildArgs, CampaignArgs, PlanArgs, ReportArgs, RunArgs,
+        CampaignArgs, PlanArgs, RunArgs,
         edge::{Edge, Refused},
         kit,
         nodes::{NodeArgs, Place},
@@ -26,14 +26,12 @@ use crate::{
     },
     compose::{self, Commands, Ground, InstanceCommands},
     config::{self, Campaign, Overrides, Parts},
-    explain,
     id::{MpiVersion, Sha256, SiteId},
-    image::{self, Bootstrap, Builder},
+    image,
     kit::{Kit, MANIFEST, TOOL},
     medians::Medians,
-    mpi, plan, recommend,
+    mpi, plan,
     record::{Design, FileFact, Manifest, Purpose, SCHEMA},
-    report::{self, html::Beside},
     run::{self, Envs, Finish, Past, Runner},
     site::{self, batch::Batch},
     store::{self, Store, Tail},
@@ -427,128 +425,6 @@ fn files(design: &Design, kit: Option<&Kit>, chosen: &Chosen) -> anyhow::Result<
         Ok(FileFact { name, path, sha256 })
     };
     files.into_iter().map(fact).collect()
-}
-
-/// `sifbench report`.
-pub fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let dir = store::resolve(&edge.results(args.dir.as_deref()))
-        .context("there is nothing to report; hint: `sifbench run quick` makes a run")?;
-    let run = store::load(&dir)?;
-    let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
-    if args.json {
-        edge.print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    edge.print(&report::table::render(&report, edge.style()))?;
-    let named = || {
-        let name = dir.file_name().unwrap_or_default();
-        Path::new("reports").join(run.manifest.site.to_string()).join(name).join("report.html")
-    };
-    let output = args.output.clone().unwrap_or_else(named);
-    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
-    parent
-        .map_or(Ok(()), fs::create_dir_all)
-        .with_context(|| format!("cannot create the directory of {}", output.display()))?;
-    let recommendation = recommend::recommend(&report, &run.design);
-    let log = |attempt| store::said(&dir, attempt);
-    let explanation = explain::explain(&run, &report, &log, None)?;
-    let beside = Beside { recommendation: Some(&recommendation), explanation: Some(&explanation) };
-    fs::write(&output, report::html::render(&report, beside))
-        .with_context(|| format!("cannot write {}", output.display()))?;
-    edge.say(&format!("report: {}", output.display()));
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `sifbench mpi install`.
-pub fn mpi_install(edge: &Edge, versions: &[MpiVersion]) -> anyhow::Result<ExitCode> {
-    let (cache, catalogue, tools) = (edge.cache(), edge.catalogue()?, edge.tools());
-    for version in versions {
-        let made = mpi::install(&cache, &catalogue, &tools, version)
-            .with_context(|| format!("cannot install Open MPI {version}"))?;
-        edge.say(&format!("Open MPI {version}: {}", if made.fresh { "installed" } else { "there already" }));
-        edge.print(&format!("{}\n", made.path.display()))?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `sifbench mpi list`.
-pub fn mpi_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
-    let installed = mpi::list(&edge.cache(), &edge.catalogue()?, &edge.tools(), edge.var("PATH").unwrap_or_default());
-    if json {
-        edge.print(&(serde_json::to_string_pretty(&installed)? + "\n"))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    for mpi in &installed {
-        edge.print(&format!("{:<10} {:<6} {}\n", mpi.version, mpi.origin, mpi.prefix.display()))?;
-    }
-    if installed.is_empty() {
-        edge.say("no Open MPI in the cache or on PATH; `sifbench mpi install 4.1.8` gets one");
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `sifbench image build`.
-pub fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
-    let (cache, catalogue, tools, runtime) = (edge.cache(), edge.catalogue()?, edge.tools(), profile::runtime(edge)?);
-    let bootstrap = args.source.clone().unwrap_or_else(|| machine_bootstrap(edge));
-    let builder =
-        Builder { cache: &cache, catalogue: &catalogue, tools: &tools, runtime: &runtime, bootstrap, app: args.app };
-    let spinner = Progress::steps(edge);
-    let say = |text: &str| spinner.step(text);
-    let mut built = Vec::new();
-    let all: Vec<&MpiVersion> = match args.app {
-        Compilation::Shared => catalogue.for_images().collect(),
-        // Versions that hosts can have are those with headers.
-        Compilation::Own => catalogue.for_both().collect(),
-    };
-    let versions: Vec<&MpiVersion> = args.versions.iter().chain(all.into_iter().filter(|_| args.all)).collect();
-    match (versions.is_empty(), args.app) {
-        (true, Compilation::Shared) => built.push(("base".to_owned(), builder.base(Headers::Shared, &say)?)),
-        (true, Compilation::Own) => anyhow::bail!("a bench-app of its own is that of a version; hint: name versions"),
-        (false, Compilation::Shared | Compilation::Own) => {}
-    }
-    for version in versions {
-        if args.app == Compilation::Own {
-            // `bind` needs it even where the image above it is there already.
-            built.push((format!("base {version}"), builder.base(args.app.headers(version), &say)?));
-        }
-        built.push((version.to_string(), builder.openmpi(version, &say)?));
-    }
-    spinner.finish();
-    for (name, made) in built {
-        edge.say(&format!("image {name}: {}", if made.fresh { "built" } else { "there already" }));
-        edge.print(&format!("{}\n", made.path.display()))?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Where this machine takes the userlands of its images from.
-pub(super) fn machine_bootstrap(edge: &Edge) -> Bootstrap {
-    let files = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = files.chain([PathBuf::from("/etc/apt/sources.list")]).collect();
-    files.sort();
-    let texts: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
-    let debootstrap = edge.on_path("debootstrap").is_some() || Path::new("/usr/sbin/debootstrap").is_file();
-    Bootstrap::of_machine(&texts, debootstrap)
-}
-
-/// `sifbench image list`.
-pub fn image_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
-    let images = image::list(&edge.cache(), &edge.catalogue()?);
-    if json {
-        edge.print(&(serde_json::to_string_pretty(&images)? + "\n"))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    for image in &images {
-        let state = if image.current { "current" } else { "old" };
-        let mib = image.bytes.div_ceil(1 << 20);
-        let name = if image.app.is_shared() { image.name.clone() } else { format!("{} own", image.name) };
-        edge.print(&format!("{name:<20} {state:<8} {mib:>4} MiB  {}\n", image.path.display()))?;
-    }
-    if images.is_empty() {
-        edge.say("no images yet; `sifbench image build 4.1.8` makes one");
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Now, RFC 3339 in UTC to the millisecond.

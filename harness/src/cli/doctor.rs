@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{commands, edge::Edge, profile};
+use super::{edge::Edge, parts, profile};
 use crate::{
     doctor::{
         Diagnosis, Surroundings,
@@ -28,7 +28,7 @@ pub(super) struct DoctorArgs {
 /// What there is on this machine.
 pub(super) fn look(edge: &Edge) -> anyhow::Result<Surroundings> {
     let (cache, catalogue, tools, runtime) = (edge.cache(), edge.catalogue()?, edge.tools(), profile::runtime(edge)?);
-    let debian_mirror = matches!(commands::machine_bootstrap(edge), Bootstrap::Debootstrap { .. });
+    let debian_mirror = matches!(parts::machine_bootstrap(edge), Bootstrap::Debootstrap { .. });
     let (env, cache, catalogue, tools, runtime) = (edge.env(), &cache, &catalogue, &tools, &runtime);
     Ok(gather::gather(&Here { env, tools, cache, catalogue, runtime, debian_mirror }))
 }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{commands, edge::Edge, progress::Progress};
+use super::{edge::Edge, parts, progress::Progress};
 use crate::{
     app::{Compilation, Compiler, Headers},
     case::{Case, Stack},
@@ -95,7 +95,7 @@ pub(super) fn build(edge: &Edge, args: &PackArgs) -> anyhow::Result<ExitCode> {
             catalogue: &catalogue,
             tools: &tools,
             runtime: &runtime,
-            bootstrap: commands::machine_bootstrap(edge),
+            bootstrap: parts::machine_bootstrap(edge),
             app,
         };
         parts.push(match part {

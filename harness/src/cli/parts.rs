@@ -1,0 +1,109 @@
+//! `sifbench mpi` and `sifbench image`: what launches are made of.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+
+use super::{BuildArgs, edge::Edge, profile, progress::Progress};
+use crate::{
+    app::{Compilation, Headers},
+    id::MpiVersion,
+    image::{self, Bootstrap, Builder},
+    mpi,
+};
+
+/// `sifbench mpi install`.
+pub(super) fn mpi_install(edge: &Edge, versions: &[MpiVersion]) -> anyhow::Result<ExitCode> {
+    let (cache, catalogue, tools) = (edge.cache(), edge.catalogue()?, edge.tools());
+    for version in versions {
+        let made = mpi::install(&cache, &catalogue, &tools, version)
+            .with_context(|| format!("cannot install Open MPI {version}"))?;
+        edge.say(&format!("Open MPI {version}: {}", if made.fresh { "installed" } else { "there already" }));
+        edge.print(&format!("{}\n", made.path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `sifbench mpi list`.
+pub(super) fn mpi_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
+    let installed = mpi::list(&edge.cache(), &edge.catalogue()?, &edge.tools(), edge.var("PATH").unwrap_or_default());
+    if json {
+        edge.print(&(serde_json::to_string_pretty(&installed)? + "\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for mpi in &installed {
+        edge.print(&format!("{:<10} {:<6} {}\n", mpi.version, mpi.origin, mpi.prefix.display()))?;
+    }
+    if installed.is_empty() {
+        edge.say("no Open MPI in the cache or on PATH; `sifbench mpi install 4.1.8` gets one");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `sifbench image build`.
+pub(super) fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitCode> {
+    let (cache, catalogue, tools, runtime) = (edge.cache(), edge.catalogue()?, edge.tools(), profile::runtime(edge)?);
+    let bootstrap = args.source.clone().unwrap_or_else(|| machine_bootstrap(edge));
+    let builder =
+        Builder { cache: &cache, catalogue: &catalogue, tools: &tools, runtime: &runtime, bootstrap, app: args.app };
+    let spinner = Progress::steps(edge);
+    let say = |text: &str| spinner.step(text);
+    let mut built = Vec::new();
+    let all: Vec<&MpiVersion> = match args.app {
+        Compilation::Shared => catalogue.for_images().collect(),
+        // Versions that hosts can have are those with headers.
+        Compilation::Own => catalogue.for_both().collect(),
+    };
+    let versions: Vec<&MpiVersion> = args.versions.iter().chain(all.into_iter().filter(|_| args.all)).collect();
+    match (versions.is_empty(), args.app) {
+        (true, Compilation::Shared) => built.push(("base".to_owned(), builder.base(Headers::Shared, &say)?)),
+        (true, Compilation::Own) => anyhow::bail!("a bench-app of its own is that of a version; hint: name versions"),
+        (false, Compilation::Shared | Compilation::Own) => {}
+    }
+    for version in versions {
+        if args.app == Compilation::Own {
+            // `bind` needs it even where the image above it is there already.
+            built.push((format!("base {version}"), builder.base(args.app.headers(version), &say)?));
+        }
+        built.push((version.to_string(), builder.openmpi(version, &say)?));
+    }
+    spinner.finish();
+    for (name, made) in built {
+        edge.say(&format!("image {name}: {}", if made.fresh { "built" } else { "there already" }));
+        edge.print(&format!("{}\n", made.path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where this machine takes the userlands of its images from.
+pub(super) fn machine_bootstrap(edge: &Edge) -> Bootstrap {
+    let files = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = files.chain([PathBuf::from("/etc/apt/sources.list")]).collect();
+    files.sort();
+    let texts: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+    let debootstrap = edge.on_path("debootstrap").is_some() || Path::new("/usr/sbin/debootstrap").is_file();
+    Bootstrap::of_machine(&texts, debootstrap)
+}
+
+/// `sifbench image list`.
+pub(super) fn image_list(edge: &Edge, json: bool) -> anyhow::Result<ExitCode> {
+    let images = image::list(&edge.cache(), &edge.catalogue()?);
+    if json {
+        edge.print(&(serde_json::to_string_pretty(&images)? + "\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for image in &images {
+        let state = if image.current { "current" } else { "old" };
+        let mib = image.bytes.div_ceil(1 << 20);
+        let name = if image.app.is_shared() { image.name.clone() } else { format!("{} own", image.name) };
+        edge.print(&format!("{name:<20} {state:<8} {mib:>4} MiB  {}\n", image.path.display()))?;
+    }
+    if images.is_empty() {
+        edge.say("no images yet; `sifbench image build 4.1.8` makes one");
+    }
+    Ok(ExitCode::SUCCESS)
+}

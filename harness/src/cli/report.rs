@@ -1,0 +1,42 @@
+//! `sifbench report`: tables here, and a page.
+
+use std::{fs, path::Path, process::ExitCode};
+
+use anyhow::Context as _;
+
+use super::{ReportArgs, edge::Edge};
+use crate::{
+    explain, recommend,
+    report::{self, html::Beside},
+    store,
+};
+
+/// Reports a run.
+pub(super) fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    let dir = store::resolve(&edge.results(args.dir.as_deref()))
+        .context("there is nothing to report; hint: `sifbench run quick` makes a run")?;
+    let run = store::load(&dir)?;
+    let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
+    if args.json {
+        edge.print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    edge.print(&report::table::render(&report, edge.style()))?;
+    let named = || {
+        let name = dir.file_name().unwrap_or_default();
+        Path::new("reports").join(run.manifest.site.to_string()).join(name).join("report.html")
+    };
+    let output = args.output.clone().unwrap_or_else(named);
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent
+        .map_or(Ok(()), fs::create_dir_all)
+        .with_context(|| format!("cannot create the directory of {}", output.display()))?;
+    let recommendation = recommend::recommend(&report, &run.design);
+    let log = |attempt| store::said(&dir, attempt);
+    let explanation = explain::explain(&run, &report, &log, None)?;
+    let beside = Beside { recommendation: Some(&recommendation), explanation: Some(&explanation) };
+    fs::write(&output, report::html::render(&report, beside))
+        .with_context(|| format!("cannot write {}", output.display()))?;
+    edge.say(&format!("report: {}", output.display()));
+    Ok(ExitCode::SUCCESS)
+}
