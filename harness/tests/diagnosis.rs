@@ -197,6 +197,9 @@ fn a_remedy_that_is_a_setting_changes_the_case_and_nothing_else() {
         let Stack::Hybrid { entry, .. } = &mut case.stack else { panic!("a hybrid case") };
         *entry = Entry::Sharens;
     });
+    check("ucx-shm", "UCX_POSIX_USE_PROC_LINK=n", &|case| {
+        case.settings.env.insert("UCX_POSIX_USE_PROC_LINK".into(), "n".into());
+    });
     check("hang-cma", "--mca btl_vader_single_copy_mechanism none", &|case| {
         case.settings.mca.insert("btl_vader_single_copy_mechanism".into(), "none".into());
     });

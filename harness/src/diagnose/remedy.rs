@@ -25,6 +25,8 @@ pub enum Change {
     WithoutMca(&'static str),
     /// Leaves out a flag of the container runtime, with its value where it has one.
     WithoutFlag(&'static str),
+    /// Gives the program a variable.
+    Env(&'static str, &'static str),
     /// Leaves out variables of the program.
     WithoutEnv(&'static [&'static str]),
     /// Lets the ranks of a node share their namespaces.
@@ -85,7 +87,11 @@ impl Change {
         match self {
             Change::Mca(name, _) => chooses(name),
             Change::Mcas(both) => both.iter().any(|(name, _)| chooses(name)),
-            Change::WithoutMca(_) | Change::WithoutFlag(_) | Change::WithoutEnv(_) | Change::ShareNamespaces => false,
+            Change::WithoutMca(_)
+            | Change::WithoutFlag(_)
+            | Change::Env(..)
+            | Change::WithoutEnv(_)
+            | Change::ShareNamespaces => false,
         }
     }
 
@@ -104,6 +110,9 @@ impl Change {
             }),
             Change::WithoutMca(name) => {
                 settings.mca.remove(name);
+            }
+            Change::Env(name, value) => {
+                settings.env.insert(name.into(), value.into());
             }
             Change::WithoutEnv(names) => settings.env.retain(|name, _| !names.contains(&name.as_str())),
             Change::WithoutFlag(flag) => {
@@ -132,6 +141,7 @@ impl Change {
             Change::Mcas(both) => both.map(|(name, value)| format!("--mca {name} {value}")).join(" "),
             Change::WithoutMca(name) => format!("without --mca {name}"),
             Change::WithoutFlag(flag) => format!("without {flag}"),
+            Change::Env(name, value) => format!("{name}={value}"),
             Change::WithoutEnv(names) => format!("without {}", set(names, case).join(", ")),
             Change::ShareNamespaces => "--sharens".into(),
         }
@@ -150,6 +160,9 @@ impl Change {
             Change::Mcas(both) => mca(&both),
             Change::WithoutMca(name) => leave(&format!("--mca {name}"), "mca"),
             Change::WithoutFlag(flag) => leave(flag, "flags"),
+            Change::Env(name, value) => {
+                (format!("{name}={value} mpirun"), format!("[settings] env = {{ {name} = \"{value}\" }}"))
+            }
             Change::WithoutEnv(names) => leave(&set(names, case).join(", "), "env"),
             Change::ShareNamespaces => match &case.stack {
                 Stack::Bind { .. } => ("apptainer exec --sharens".into(), "[settings] flags = [\"--sharens\"]".into()),

@@ -119,6 +119,21 @@ impl Bench {
         Fault::of(Stack::Native { host: self.host("4.1.8"), app })
     }
 
+    /// Native ranks that find what srun without PMIx leaves them.
+    pub(crate) fn under_pmi(&self, version: &str) -> Fault {
+        let mut fault = self.native(version);
+        let Stack::Native { app, .. } = &mut fault.case.stack else { unreachable!("it is native") };
+        let script = self.dir.path().join("under-pmi");
+        let program = app.display();
+        let text = format!(
+            "export PMI_RANK=$OMPI_COMM_WORLD_RANK PMI_SIZE=2 PMI_CONTROL_PORT=1\n\
+             unset $(env | grep -o '^PMIX_[A-Z_0-9]*')\nexec {program} \"$@\""
+        );
+        executable(&script, &text);
+        *app = script;
+        fault
+    }
+
     /// A native bench-app that asks for a newer C library than there is.
     pub(crate) fn newer_app(&self) -> Fault {
         let mut fault = self.native("4.1.8");

@@ -33,7 +33,14 @@ fn faults(bench: &Bench) -> Vec<Fault> {
             .flag("/dev/shm")
             .mca("btl_vader_segment_size", "536870912")
             .is("tcp-shm-small"),
+        hybrid()
+            .cells(&["8", "1Mi"])
+            .mca("pml", "ucx")
+            .mca("opal_common_ucx_tls", "any")
+            .mca("opal_common_ucx_devices", "any")
+            .is("ucx-shm"),
         bench.hybrid("5.0.11", "4.1.8", Entry::Exec).is("newer-launcher"),
+        bench.under_pmi("5.0.11").is("launcher-speaks-pmi"),
         hybrid().flag("--cleanenv").is("environment-dropped"),
         fives().flag("--cleanenv").is("environment-dropped"),
         hybrid().flag("--containall").is("environment-dropped"),
@@ -93,11 +100,15 @@ fn faults(bench: &Bench) -> Vec<Fault> {
     ]
 }
 
-/// mpirun 4.1.8 loses what ranks tell it in a third of the launches in which they do: such a launch is made again.
+/// mpirun 4.1.8 loses what ranks tell it in a third of the launches in which they do: where the cause is lost with it, the
+/// launch is made again.
 fn told(bench: &Bench, fault: &Fault) -> Launch {
     let is_lost = |launch: &Launch| launch.log.iter().any(|line| line.contains("show_help.c"));
     let mut launches = std::iter::repeat_with(|| bench.provoke(fault)).take(8);
-    launches.find(|launch| !is_lost(launch)).unwrap_or_else(|| panic!("{}: eight launches told nothing", fault.rule))
+    let is_found = |launch: &Launch| launch.findings().iter().any(|finding| finding.rule == fault.rule);
+    launches
+        .find(|launch| is_found(launch) || !is_lost(launch))
+        .unwrap_or_else(|| panic!("{}: eight launches told nothing", fault.rule))
 }
 
 #[test]

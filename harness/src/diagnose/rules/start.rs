@@ -187,6 +187,18 @@ pub(super) const START: &[Rule] = &[
         reference: "openpmix/openpmix issue 3839",
     },
     Rule {
+        name: "launcher-speaks-pmi",
+        about: Failure,
+        topic: Topic::Start,
+        when: &[Singletons, Said(&["No PMIx server was reachable, but a PMI1/2 was detected"])],
+        short: "the launcher speaks PMI 1 or 2, not PMIx",
+        cause: "Open MPI 5 finds its world through PMIx alone; the launcher offers PMI 1 or 2, so each rank became a world of \
+                its own.",
+        confidence: Proven,
+        remedies: &[Remedy::Do("srun --mpi=pmix (srun --mpi=list names what this Slurm has), or mpirun")],
+        reference: "open-mpi/ompi issue 13523",
+    },
+    Rule {
         name: "environment-dropped",
         about: Failure,
         topic: Topic::Start,

@@ -102,6 +102,18 @@ pub(super) const WORLD: &[Rule] = &[
         reference: "",
     },
     Rule {
+        name: "ucx-shm",
+        about: Speed,
+        topic: Topic::Carrier,
+        when: &[Said(&["UCX", "/proc/", "/fd/", "failed: Permission denied"])],
+        short: "UCX cannot open another rank's shared memory",
+        cause: "UCX opens shared memory by way of the other process's descriptors, which another user namespace forbids, and \
+                takes another way.",
+        confidence: Proven,
+        remedies: &[SHARE, Remedy::Change(Change::Env("UCX_POSIX_USE_PROC_LINK", "n"))],
+        reference: "",
+    },
+    Rule {
         name: "cma-off",
         about: Speed,
         topic: Topic::Copying,
