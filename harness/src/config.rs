@@ -32,11 +32,12 @@ use workload::WorkloadTable;
 use written::{LimitsTable, Sets, SettingsTable};
 
 /// Campaigns that come with the tool: name and text.
-pub const BUILT_IN: [(&str, &str); 4] = [
+pub const BUILT_IN: [(&str, &str); 5] = [
     ("quick", include_str!("../campaigns/quick.toml")),
     ("versions", include_str!("../campaigns/versions.toml")),
     ("matrix", include_str!("../campaigns/matrix.toml")),
     ("aa", include_str!("../campaigns/aa.toml")),
+    ("duet", include_str!("../campaigns/duet.toml")),
 ];
 
 /// Why a campaign cannot be used.

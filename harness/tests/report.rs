@@ -348,3 +348,42 @@ fn a_matrix_without_blocks_says_what_works() {
     let text = table(&report);
     assert!(text.contains("works") && text.contains("singleton") && text.contains("hang*"), "{text}");
 }
+
+/// Half-widths of a run's intervals of ratios, the widest first.
+fn half_widths(report: &Report) -> Vec<f64> {
+    let figures = report.cases.iter().flat_map(CaseReport::figures);
+    let intervals = figures.filter_map(|(_, figure)| figure.ratio.as_ref()?.interval);
+    let mut widths: Vec<f64> = intervals.map(|interval| (interval.hi / interval.lo).ln() / 2.0).collect();
+    widths.sort_by(|a, b| b.total_cmp(a));
+    widths
+}
+
+/// What the page of results says of runs by duets.
+#[test]
+fn the_page_of_results_tells_how_narrow_duets_are() {
+    let page = include_str!("../../results/README.md");
+    let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let widths = |name: &str| {
+        let report = published(name);
+        (report.blocks.begun, half_widths(&report))
+    };
+    let (blocks, coarse) = widths("vm-2-cores-duet-3");
+    assert!(coarse.len() == 20 && coarse[0] <= 0.05, "{coarse:?}");
+    assert!(words.contains(&format!("there after {blocks} blocks")));
+    let (blocks, fine) = widths("vm-2-cores-duet-6");
+    let narrow = fine.iter().filter(|width| **width <= 0.01).count();
+    let told = format!("it came to {blocks} blocks, and {narrow} of {} half-widths are at most 1 %", fine.len());
+    assert!(words.contains(&told), "{told}: {fine:?}");
+    assert!(words.contains(&format!("The one that is not is {:.1} %", fine[0] * 100.0)), "{fine:?}");
+    let ((duets, by_duets), (blocks, by_blocks)) = (widths("vm-2-cores-side-duet"), widths("vm-2-cores-blocks"));
+    let [narrow, wide] = [by_duets, by_blocks].map(|widths| widths[widths.len() / 2] * 100.0);
+    let told = format!(
+        "({duets} blocks of them where there were {blocks} others), and come to a median half-width of {narrow:.1} % instead of {wide:.1} %"
+    );
+    assert!(words.contains(&told), "{told}");
+    let (_, quoted) = page.split_once("$ sifbench report results/vm-2-cores-duet-6\n").unwrap();
+    let table = table(&published("vm-2-cores-duet-6"));
+    for line in quoted.split_once("```").unwrap().0.lines() {
+        assert!(table.lines().any(|of| of == line), "vm-2-cores-duet-6 does not say: {line}\n{table}");
+    }
+}

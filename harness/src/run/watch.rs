@@ -41,6 +41,8 @@ pub struct Watch {
     seen_world: Option<u32>,
     wrong: Option<WrongData>,
     garbled: Option<String>,
+    /// Whether nothing came after that: a launch that was ended from outside may end within a frame.
+    torn: bool,
     refused: Option<String>,
     done: bool,
     words: Words,
@@ -68,6 +70,7 @@ impl Watch {
             seen_world: None,
             wrong: None,
             garbled: None,
+            torn: false,
             refused: None,
             done: false,
             words: Words::default(),
@@ -79,12 +82,14 @@ impl Watch {
 
     /// Takes one line of output.
     pub fn line(&mut self, stream: Stream, line: &str) -> Pulse {
+        self.torn &= stream != Stream::Out;
         match (stream, decode(line)) {
             (Stream::Out, Decoded::Event { event, before }) => {
                 self.keep(stream, &before);
                 self.event(*event)
             }
             (Stream::Out, Decoded::Garbled(why)) => {
+                self.torn = self.garbled.is_none();
                 self.garbled.get_or_insert_with(|| format!("{why}: {}", cut(line)));
                 Pulse::Quiet
             }
@@ -238,7 +243,7 @@ impl Watch {
             Reason::TotalDeadline => return Outcome::TimedOut { phase: Phase::Total, last },
             Reason::Itself | Reason::Enough => {}
         }
-        if let Some(line) = &self.garbled {
+        if let Some(line) = self.garbled.as_ref().filter(|_| exit == Exit::Code(0) || !self.torn) {
             return Outcome::Garbled { line: line.clone() };
         }
         match exit {
@@ -366,6 +371,25 @@ mod tests {
         watch.line(Stream::Out, "hello from a library");
         assert!(matches!(watch.outcome(Exit::Code(0), Reason::Itself), Outcome::Garbled { .. }));
         assert_eq!(watch.said(), ["WARNING: something", "hello from a library"]);
+    }
+
+    #[test]
+    fn a_launch_that_is_ended_within_a_frame_has_ended_and_is_not_garbled() {
+        let check = |behind: &str, exit: Exit, garbled: bool| {
+            let frame = encode(&Event::Begin(Begin { kernel: Kernel::Latency, bytes: Bytes(8), visit: 0 }));
+            let mut watch = Watch::new(AttemptId(1), 2, &[cell()], NonZeroU32::MIN);
+            watch.line(Stream::Out, &frame[..frame.len() / 2]);
+            watch.line(Stream::Err, "mpirun: killed by somebody");
+            if !behind.is_empty() {
+                watch.line(Stream::Out, behind);
+            }
+            let outcome = watch.outcome(exit, Reason::Itself);
+            assert_eq!(matches!(outcome, Outcome::Garbled { .. }), garbled, "{behind:?}, {exit:?}: {outcome:?}");
+        };
+        check("", Exit::Code(1), false);
+        check("", Exit::Signal(9), false);
+        check("", Exit::Code(0), true);
+        check("more", Exit::Code(1), true);
     }
 
     #[test]
