@@ -162,6 +162,21 @@ pub trait Parts {
     fn app(&self, headers: Headers<'_>) -> PathBuf;
 }
 
+/// Parts that lie nowhere, for whoever asks a campaign for modes and versions alone.
+pub(crate) struct Nowhere;
+
+impl Parts for Nowhere {
+    fn host_prefix(&self, _: &MpiVersion) -> PathBuf {
+        PathBuf::new()
+    }
+    fn image(&self, _: Option<&MpiVersion>, _: Headers<'_>) -> PathBuf {
+        PathBuf::new()
+    }
+    fn app(&self, _: Headers<'_>) -> PathBuf {
+        PathBuf::new()
+    }
+}
+
 impl Campaign {
     /// Reads a campaign. `origin` is what errors call it.
     ///

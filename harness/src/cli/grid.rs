@@ -69,27 +69,11 @@ fn word(design: &Design, records: &[Record], case: &Case) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
     use crate::{
-        app::Headers,
-        config::{BUILT_IN, Campaign, Overrides, Parts},
+        config::{BUILT_IN, Campaign, Nowhere, Overrides},
         record::SampleRange,
     };
-
-    struct Nowhere;
-    impl Parts for Nowhere {
-        fn host_prefix(&self, _: &MpiVersion) -> PathBuf {
-            PathBuf::new()
-        }
-        fn image(&self, _: Option<&MpiVersion>, _: Headers<'_>) -> PathBuf {
-            PathBuf::new()
-        }
-        fn app(&self, _: Headers<'_>) -> PathBuf {
-            PathBuf::new()
-        }
-    }
 
     fn record(case: &Case, purpose: Purpose, outcome: &Outcome) -> Record {
         let json = serde_json::json!({

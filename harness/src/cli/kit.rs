@@ -15,7 +15,7 @@ use crate::{
     app::{Compilation, Compiler, Headers},
     case::{Case, Stack},
     catalogue::{Catalogue, Source},
-    config::{self, Campaign, Overrides, Parts},
+    config::{self, Campaign, Nowhere, Overrides},
     id::MpiVersion,
     image::Builder,
     kit::{CAMPAIGNS, Kit, MANIFEST, VERSIONS, pack::Packing},
@@ -147,21 +147,6 @@ pub(super) fn build(edge: &Edge, args: &PackArgs) -> anyhow::Result<ExitCode> {
 
 fn headers(of: Option<&MpiVersion>) -> Headers<'_> {
     of.map_or(Headers::Shared, Headers::Of)
-}
-
-/// What a case needs is told by its versions, wherever it lies.
-struct Nowhere;
-
-impl Parts for Nowhere {
-    fn host_prefix(&self, _: &MpiVersion) -> PathBuf {
-        PathBuf::new()
-    }
-    fn image(&self, _: Option<&MpiVersion>, _: Headers<'_>) -> PathBuf {
-        PathBuf::new()
-    }
-    fn app(&self, _: Headers<'_>) -> PathBuf {
-        PathBuf::new()
-    }
 }
 
 /// What is to be in a kit.

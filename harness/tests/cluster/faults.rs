@@ -72,9 +72,9 @@ impl Fault {
         let killed = matches!(outcome, Outcome::Signaled { signal: 9, .. });
         let exited = matches!(outcome, Outcome::Exited { .. });
         match self {
-            // 5.0 blames rank 0, which lost its peer first; that peer is named.
+            // 5.0 blames rank 0, which lost its peer first; that peer is named where it is not rank 0 alone that speaks.
             Self::Rank("KILL") if old => killed && lost.contains(&"rank 1 on n2 was ended by signal 9"),
-            Self::Rank("KILL") => (exited || killed) && lost.len() == 1 && lost[0].contains("n2"),
+            Self::Rank("KILL") => (exited || killed) && lost.iter().all(|lost| lost.contains("n2")),
             Self::Rank(_) => hang && lost.contains(&"rank 1 on n2 is stopped"),
             Self::Daemon("KILL") => exited && lost == ["the launcher's daemon on n2 is gone"],
             Self::Daemon(_) => hang && lost.contains(&"the launcher's daemon on n2 is stopped"),

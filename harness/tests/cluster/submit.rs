@@ -69,6 +69,6 @@ pub(crate) fn check(bed: &Bed, scheduler: &str, (blocks, walltime): (u32, &str))
 fn a_job_of_slurm_is_followed_and_one_that_is_stopped_is_gone_on_with() {
     let _machine = machine();
     let bed = Bed::up(&["slurm"]);
-    check(&bed, "slurm", (12, "0:01:00"));
+    check(&bed, "slurm", (24, "0:01:00"));
     bed.down();
 }
