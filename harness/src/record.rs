@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use bench_app::{
     Bytes, Cell, Kernel,
-    event::{Begin, Boot, Facts, Hello, Late, Settled, Sync, Trace, Visited, WrongData},
+    event::{Begin, Boot, Facts, Hello, Late, RankFacts, Settled, Sync, Trace, Visited, WrongData},
     stationarity::median,
 };
 use serde::{Deserialize, Serialize};
@@ -437,4 +437,9 @@ pub struct Sample {
     pub k: u32,
     /// Duration of the batch, ns.
     pub ns: u64,
+}
+
+/// The ranks that facts tell of: rank 0 and those that differ from it.
+pub fn ranks_of(facts: &Facts) -> impl Iterator<Item = &RankFacts> {
+    std::iter::once(&facts.first).chain(&facts.differing)
 }

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Known;
-use crate::case::{Case, Entry, Stack};
+use crate::{
+    case::{Case, Entry, Stack},
+    record::ranks_of,
+};
 
 /// What helps against a cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +80,7 @@ fn named(text: &str, case: &Case) -> String {
 /// Whether the ranks have told that they see no device of a fabric. Not knowing is not enough.
 fn has_no_fabric(known: &Known<'_>) -> bool {
     let facts = known.record.facts.as_ref();
-    facts.is_some_and(|facts| std::iter::once(&facts.first).chain(&facts.differing).all(|rank| rank.fabric.is_empty()))
+    facts.is_some_and(|facts| ranks_of(facts).all(|rank| rank.fabric.is_empty()))
 }
 
 impl Change {

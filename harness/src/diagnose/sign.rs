@@ -9,7 +9,7 @@ use super::{Known, said};
 use crate::{
     compose::MPI_IN_IMAGE,
     id::MpiVersion,
-    record::{Outcome, Phase, lost::Part},
+    record::{Outcome, Phase, lost::Part, ranks_of},
 };
 
 /// Longest line shown as evidence.
@@ -251,7 +251,7 @@ const fn launcher(by: Namespace) -> &'static str {
 /// Rank 0 and those that differ from it.
 fn ranks<'a>(known: &Known<'a>) -> Option<Vec<&'a RankFacts>> {
     let facts = known.record.facts.as_ref()?;
-    Some(std::iter::once(&facts.first).chain(&facts.differing).collect())
+    Some(ranks_of(facts).collect())
 }
 
 /// Rank 0 with each rank of its node that differs from it.

@@ -6,7 +6,7 @@ use crate::{
     case::{Implementation, Mpi},
     decision::Pairs,
     plan::Ended,
-    record::{Outcome, Purpose},
+    record::{Outcome, Purpose, ranks_of},
 };
 
 use super::{Blocks, Failure, Ratio, Report, Role, Verdict, units};
@@ -147,7 +147,7 @@ pub(super) const fn purpose(purpose: Purpose) -> &'static str {
 /// The CPUs of each rank: `rank 0 on CPU 0, rank 1 on CPU 1`; with several nodes `rank 0 on node 1 CPU 0`, nodes numbered in
 /// the order of ranks, because a comparison asks for their shape and not for their names.
 pub(super) fn placement(facts: &Facts) -> String {
-    let mut ranks: Vec<_> = std::iter::once(&facts.first).chain(&facts.differing).collect();
+    let mut ranks: Vec<_> = ranks_of(facts).collect();
     ranks.sort_by_key(|rank| rank.rank);
     let mut hosts: Vec<&str> = Vec::new();
     for rank in &ranks {

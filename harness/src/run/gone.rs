@@ -4,7 +4,10 @@ use bench_app::event::Facts;
 
 use crate::{
     process::SeenNode,
-    record::lost::{Fate, Lost, Part},
+    record::{
+        lost::{Fate, Lost, Part},
+        ranks_of,
+    },
     site::Node,
 };
 
@@ -14,7 +17,7 @@ const APP: &str = "bench-app";
 /// What is lost of a launch, by what its ranks told of themselves, what was seen of it, and which nodes were silent.
 #[must_use]
 pub(super) fn gone(facts: Option<&Facts>, seen: &[SeenNode], silent: &[String]) -> Vec<Lost> {
-    let told = facts.into_iter().flat_map(|facts| std::iter::once(&facts.first).chain(&facts.differing));
+    let told = facts.into_iter().flat_map(ranks_of);
     let ranks = told.filter_map(|rank| {
         let node = seen.iter().find(|node| Node::new(rank.host.as_str(), 1).is(&node.host))?;
         let found = node.processes.iter().find(|process| process.name == APP && process.pid == rank.pid);

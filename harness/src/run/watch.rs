@@ -14,6 +14,7 @@ use crate::{
     record::{
         Observed, Outcome, Phase, Sample,
         lost::{Fate, Lost, Part, Words},
+        ranks_of,
     },
 };
 
@@ -194,7 +195,7 @@ impl Watch {
     /// What was lost: in the launcher's words, by how it ended itself, and where it hung by what was seen.
     #[must_use]
     pub fn lost(&self, exit: Exit, reason: Reason) -> Vec<Lost> {
-        let ranks = || self.facts.iter().flat_map(|facts| std::iter::once(&facts.first).chain(&facts.differing));
+        let ranks = || self.facts.iter().flat_map(ranks_of);
         let host_of = |rank| ranks().find(|facts| facts.rank == rank).map(|facts| facts.host.clone());
         match (exit, reason) {
             (Exit::Signal(signal), Reason::Itself) => {
