@@ -12,6 +12,7 @@ mod bell;
 mod capture;
 mod duet;
 mod env;
+mod guard;
 mod guest;
 mod hidden;
 mod hold;
@@ -28,7 +29,7 @@ mod supervise;
 mod tap;
 
 use std::{
-    cell::Cell,
+    cell::{Cell, OnceCell},
     io::{self, Write as _},
     path::PathBuf,
     time::{Duration, Instant},
@@ -40,6 +41,7 @@ use rustix::{event::Timespec, process::getpid};
 use self::{
     attempt::{ApptainerState, clear_away},
     bell::Bell,
+    guard::Guard,
     ours::Scope,
 };
 pub use self::{
@@ -163,6 +165,7 @@ pub struct Room {
     /// Every child of this process is started here, so an unknown one is an orphan handed to us.
     sole: bool,
     open: Cell<u32>,
+    guard: OnceCell<Guard>,
 }
 
 impl Room {
@@ -183,7 +186,7 @@ impl Room {
     /// Uses the room from a process that handles its own signals and has other children: a test, a library's user.
     #[must_use]
     pub fn guest(place: Place) -> Self {
-        Self { place, bell: None, sole: false, open: Cell::new(0) }
+        Self { place, bell: None, sole: false, open: Cell::new(0), guard: OnceCell::new() }
     }
 
     /// Whether the harness has been asked to stop: to be looked at between launches.
@@ -192,11 +195,12 @@ impl Room {
         self.bell.as_ref().is_some_and(|bell| bell.count() > 0)
     }
 
-    /// Opens an attempt; `id` becomes part of its marker.
+    /// Opens an attempt; `id` becomes part of its marker. From the first on this process has a guard.
     ///
     /// # Errors
-    /// When its private directory cannot be made.
+    /// When its private directory cannot be made, or the guard not started.
     pub fn attempt(&self, id: &str) -> Result<Attempt<'_>, ProcessError> {
+        self.be_guarded()?;
         Attempt::open(self, id, ApptainerState::Private)
     }
 
@@ -237,9 +241,20 @@ impl Room {
         launch: &Launch<'_>,
         observe: &mut dyn FnMut(Stream, &str) -> Pulse,
     ) -> Result<(Ended, Swept), ProcessError> {
+        self.be_guarded()?;
         let mut attempt = Attempt::open(self, "helper", ApptainerState::Users)?;
         let ended = attempt.supervise(launch, observe)?;
         Ok((ended, attempt.close()))
+    }
+
+    /// Has somebody clear up after this process, should it be killed.
+    fn be_guarded(&self) -> Result<(), ProcessError> {
+        if self.guard.get().is_none() {
+            let guard = Guard::begin(&self.place)?;
+            // A second one cannot have come meanwhile: a room is used by one thread.
+            drop(self.guard.set(guard));
+        }
+        Ok(())
     }
 
     /// Clears what harnesses of this user left on this machine when they were killed. Living ones are not touched.

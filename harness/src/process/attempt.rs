@@ -14,6 +14,7 @@ use super::{
     Env, ProcessError, Room,
     bell::Bell,
     capture::{self, Captured},
+    guard::Guard,
     now,
     ours::{MARKER, Ours, Scope},
     procfs::{self, Identity},
@@ -109,7 +110,7 @@ impl Care {
 
 impl<'room> Attempt<'room> {
     pub(super) fn open(room: &'room Room, id: &str, state: ApptainerState) -> Result<Self, ProcessError> {
-        let ours = Ours::new(scratch::marker(id));
+        let ours = Ours::new(scratch::marker(id)).guarded_by(room.guard.get().map(Guard::id));
         let scratch = Scratch::create(&room.place.scratch, &ours)?;
         room.open.set(room.open.get() + 1);
         Ok(Self { room, scratch, ours, state, held: Vec::new(), guards: Vec::new(), open: true })

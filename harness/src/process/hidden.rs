@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use super::{agent, guest, hold, in_rank, look, stage};
+use super::{agent, guard, guest, hold, in_rank, look, stage};
 
 /// Handles a call of a hidden word, for the first line of `main`; `None` when `args` (the program's own name first) are an
 /// ordinary call.
@@ -12,6 +12,7 @@ pub fn hidden_word(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode>
     Some(match word.to_str()? {
         stage::WORD => stage::exec_stage(args.collect()),
         agent::WORD => agent::become_agent(args.collect()),
+        guard::WORD => guard::guard_room(args.collect()),
         guest::GUARD => guest::guard(args.collect()),
         guest::SWEEP => guest::sweep(args.collect()),
         look::LOOK => look::look(args.collect()),

@@ -50,12 +50,21 @@ pub(super) struct Ours {
     known: BTreeSet<Identity>,
     #[serde(skip)]
     signalled: BTreeSet<Identity>,
+    /// A child of this process that is no orphan.
+    #[serde(skip)]
+    guard: Option<Identity>,
     shm: Shm,
 }
 
 impl Ours {
     pub(super) fn new(marker: String) -> Self {
-        Self { marker, since: None, known: BTreeSet::new(), signalled: BTreeSet::new(), shm: Shm::now() }
+        let (known, signalled) = (BTreeSet::new(), BTreeSet::new());
+        Self { marker, since: None, known, signalled, guard: None, shm: Shm::now() }
+    }
+
+    /// The same, beside the guard of this process.
+    pub(super) fn guarded_by(self, guard: Option<Identity>) -> Self {
+        Self { guard, ..self }
     }
 
     pub(super) fn marker(&self) -> &str {
@@ -76,6 +85,11 @@ impl Ours {
     /// Takes down who lives and what is mapped, because both can only be proved while they do.
     pub(super) fn take_stock(&mut self, scope: Scope) {
         let members = self.members(scope);
+        self.note(&members);
+    }
+
+    /// What they map is known to be theirs only while they live.
+    fn note(&mut self, members: &[Process]) {
         self.shm.note(members.iter().map(|process| process.id.pid));
     }
 
@@ -88,7 +102,8 @@ impl Ours {
         let proved = |process: &Process| match scope {
             Scope::Launch(leader) => process.id == leader,
             Scope::Attempt | Scope::AttemptAndOrphans => {
-                let orphan = scope == Scope::AttemptAndOrphans && process.parent == own;
+                let orphan =
+                    scope == Scope::AttemptAndOrphans && process.parent == own && Some(process.id) != self.guard;
                 self.known.contains(&process.id)
                     || process.id.start >= since && (orphan || procfs::environment_holds(process.id.pid, &mark))
             }
@@ -119,6 +134,8 @@ impl Ours {
                 if members.is_empty() {
                     return Vec::new();
                 }
+                // Some die by themselves meanwhile.
+                self.note(&members);
                 if now() >= until {
                     break;
                 }
@@ -136,12 +153,11 @@ impl Ours {
     /// Kills everything in `scope` once, without waiting.
     pub(super) fn kill(&mut self, scope: Scope) {
         let members = self.members(scope);
+        self.note(&members);
         self.signal(&members, Signal::KILL);
     }
 
-    /// The last look at what they map, then the signal.
     fn signal(&mut self, members: &[Process], signal: Signal) {
-        self.shm.note(members.iter().map(|process| process.id.pid));
         let reached = members.iter().map(|process| process.id).filter(|&id| send(id, signal));
         self.signalled.extend(reached);
     }

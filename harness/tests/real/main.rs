@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test starts the tool as a user does")]
 
 mod duets;
+mod ends;
+mod images;
 
 use std::{
     collections::BTreeSet,
@@ -16,11 +18,8 @@ use std::{
 
 use bench_app::{Bytes, Kernel};
 use harness::{
-    app::{self, Headers},
-    cache::Cache,
     case::{Case, Containers, Mode},
-    catalogue::Catalogue,
-    id::{MpiVersion, Sha256},
+    id::MpiVersion,
     record::{Outcome, Purpose, Record},
     store::{self, Run},
 };
@@ -294,11 +293,6 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Starts a run of two modes and waits until `attempts` of its launches are committed.
-fn begin(bench: &Bench, attempts: usize) -> (Child, PathBuf) {
-    begin_of(bench, &campaign(&[Mode::Native, Mode::HybridInstance], "4.1.8", 2, SMALL, ""), attempts)
-}
-
 fn begin_of(bench: &Bench, campaign: &str, attempts: usize) -> (Child, PathBuf) {
     fs::write(bench.dir.path().join("campaign.toml"), campaign).unwrap();
     let child = bench.sifbench(&["run", "campaign.toml"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
@@ -312,147 +306,10 @@ fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
 }
 
-fn assert_resumes(bench: &Bench, dir: &Path) {
-    let output = bench.sifbench(&["run", "--resume", dir.to_str().unwrap()]).output().unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-    let run = bench.newest();
-    assert!(run.closed);
-    for block in 1..=run.design.blocks {
-        let made = run.records.iter().filter(|r| r.block == block && r.outcome == Outcome::Completed).count();
-        assert_eq!(made, 3, "block {block}: two modes and the twin");
-    }
-    bench.assert_clean();
-}
-
-#[test]
-#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
-fn ctrl_c_stops_cleanly_and_resume_goes_on() {
-    let bench = Bench::new();
-    let (mut child, dir) = begin(&bench, 2);
-    signal(&child, "INT");
-    let status = child.wait().unwrap();
-    assert_eq!(status.code(), Some(130), "{status}");
-    bench.assert_clean();
-    assert_resumes(&bench, &dir);
-}
-
-#[test]
-#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
-fn what_a_killed_harness_left_is_cleared_by_the_next_start() {
-    let bench = Bench::new();
-    let (mut child, dir) = begin(&bench, 2);
-    sleep(Duration::from_millis(400));
-    signal(&child, "KILL");
-    child.wait().unwrap();
-    assert_resumes(&bench, &dir);
-}
-
-/// Files below a directory whose names match, at any depth.
-fn found(dir: &Path, wanted: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let below = |entry: fs::DirEntry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() => found(&entry.path(), wanted),
-        Ok(_) | Err(_) => entry.file_name().to_str().is_some_and(wanted).then(|| entry.path()).into_iter().collect(),
-    };
-    entries.flat_map(below).collect()
-}
-
-/// The launchers and helpers of a harness.
-fn children(harness: u32) -> Vec<String> {
-    let text = fs::read_to_string(format!("/proc/{harness}/task/{harness}/children")).unwrap_or_default();
-    text.split_whitespace().map(str::to_owned).collect()
-}
-
-/// Records of the instances of a harness.
-fn records(harness: u32) -> Vec<PathBuf> {
-    let scratch = PathBuf::from(format!("/tmp/sifbench-{}", rustix::process::geteuid().as_raw()));
-    let own = |dir: &PathBuf| {
-        let owner = fs::read_to_string(dir.join("owner")).unwrap_or_default();
-        owner.contains(&format!("\"pid\":{harness},"))
-    };
-    let dirs = fs::read_dir(scratch).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_record = |name: &str| name.starts_with("sifbench-a") && name.ends_with(".json");
-    dirs.filter(own).flat_map(|dir| found(&dir.join("c"), &is_record)).collect()
-}
-
-/// Locks of `--sharens` of a harness: they are named after its launchers.
-fn locks(harness: u32) -> Vec<PathBuf> {
-    let locks = children(harness).into_iter().map(|pid| PathBuf::from(format!("/dev/shm/sharens_instance_{pid}")));
-    locks.filter(|lock| lock.exists()).collect()
-}
-
-#[test]
-#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
-fn a_record_of_an_instance_and_a_lock_of_sharens_that_a_killed_harness_left_are_ours_and_others_are_not() {
-    let bench = Bench::new();
-    // Of somebody who is gone, too: nothing but what is on record tells the two apart.
-    let theirs = PathBuf::from(format!("/dev/shm/sharens_instance_{}", 4_194_304 + std::process::id()));
-    fs::write(&theirs, "x").unwrap();
-    for mode in [Mode::HybridInstance, Mode::HybridSharens] {
-        let there = if mode == Mode::HybridInstance { records } else { locks };
-        let text = campaign(&[mode], "4.1.8", 1, SMALL, "").replace("visit_ms = 3", "visit_ms = 400");
-        fs::write(bench.dir.path().join("campaign.toml"), text).unwrap();
-        let mut run = bench.sifbench(&["run", "campaign.toml"]);
-        let mut child = run.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        wait_for("what is to be left", || !there(child.id()).is_empty());
-        // Both at once: a launcher that is asked to end would tidy up.
-        signal(&child, "STOP");
-        let traces = there(child.id());
-        for pid in children(child.id()) {
-            drop(Command::new("kill").args(["-KILL", &pid]).status());
-        }
-        signal(&child, "KILL");
-        child.wait().unwrap();
-        let is_there = |trace: &PathBuf| trace.exists();
-        assert!(!traces.is_empty() && traces.iter().all(is_there), "{mode}: nothing was left, so this proves nothing");
-        let dir = store::resolve(&bench.dir.path().join("results")).unwrap();
-        let resumed = bench.sifbench(&["run", "--resume", dir.to_str().unwrap()]).output().unwrap();
-        assert!(resumed.status.success() && self::text(&resumed).contains("cleared what"), "{}", self::text(&resumed));
-        assert!(!traces.iter().any(is_there), "{mode}: {traces:?}");
-        fs::remove_dir_all(bench.dir.path().join("results")).unwrap();
-        assert!(theirs.exists(), "{mode}: a lock of somebody else's was removed");
-    }
-    fs::remove_file(theirs).unwrap();
-    bench.assert_clean();
-}
-
 /// What a command says as JSON, and its exit code.
 fn json(command: &mut Command) -> (serde_json::Value, Option<i32>) {
     let output = command.output().unwrap();
     (serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&output))), output.status.code())
-}
-
-#[test]
-#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
-fn images_are_checked_by_launching_them_and_an_exchanged_one_is_found_out() {
-    let bench = Bench::new();
-    let (all, code) = json(&mut bench.sifbench(&["image", "check", "--json"]));
-    assert_eq!(code, Some(0), "{all:#}");
-    for (name, library) in [("base", "Open MPI v"), ("openmpi 4.1.8", "Open MPI v4.1.8")] {
-        let image = all.as_array().unwrap().iter().find(|image| image["name"] == name).unwrap();
-        assert_eq!(image["outcome"]["kind"], "completed", "{image:#}");
-        assert!(image["library"].as_str().unwrap().starts_with(library), "{image:#}");
-        assert_eq!(image["app"], image["labels"]["org.sifbench.app.sha256"], "{image:#}");
-    }
-    bench.assert_clean();
-
-    // A cache in which the image of 4.1.8 lies where that of 4.1.7 is looked for.
-    let sound = all.as_array().unwrap().iter().find(|image| image["name"] == "openmpi 4.1.8").unwrap();
-    let sound = Path::new(sound["path"].as_str().unwrap());
-    let (real, own) = (sound.ancestors().nth(2).unwrap(), bench.dir.path().join("sifbench"));
-    let check = || {
-        let mut command = bench.sifbench(&["image", "check", "4.1.7", "--json"]);
-        json(command.env("XDG_CACHE_HOME", bench.dir.path()))
-    };
-    let (absent, _) = check();
-    fs::create_dir_all(own.join("images")).unwrap();
-    std::os::unix::fs::symlink(real.join("apptainer"), own.join("apptainer")).unwrap();
-    std::os::unix::fs::symlink(sound, absent[0]["path"].as_str().unwrap()).unwrap();
-    let (exchanged, code) = check();
-    assert_eq!(code, Some(1), "{exchanged:#}");
-    let differs: Vec<_> = exchanged[0]["faults"].as_array().unwrap().iter().map(|fault| &fault["what"]).collect();
-    assert_eq!(differs, ["org.sifbench.openmpi.source", "org.sifbench.openmpi.version", "library"], "{exchanged:#}");
-    bench.assert_clean();
 }
 
 #[test]
@@ -464,59 +321,4 @@ fn doctor_finds_nothing_lacking_where_every_mode_measures() {
         diagnosis["checks"].as_array().unwrap().iter().filter(|check| check["state"] == "lacking").collect();
     assert!(lacking.is_empty() && code == Some(0), "{lacking:#?}");
     bench.assert_clean();
-}
-
-/// What a program asks the MPI library for: functions, and the objects behind names such as `MPI_COMM_WORLD`.
-fn mpi_imports(program: &Path) -> BTreeSet<String> {
-    let output = Command::new("nm").args(["--dynamic", "--undefined-only"]).arg(program).output().unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-    let said = String::from_utf8(output.stdout).unwrap();
-    let names = said.lines().filter_map(|line| line.split_whitespace().last());
-    let of_mpi = |name: &&str| ["MPI_", "PMPI_", "ompi_", "OMPI_"].iter().any(|prefix| name.starts_with(prefix));
-    names.filter(of_mpi).map(str::to_owned).collect()
-}
-
-/// A comparison of versions compares those because one bench-app serves all: compiled against the headers of another
-/// version it asks the library for the same things, and works the same. (One toolchain even made files that are equal to
-/// the byte for 4.1.8 and 5.0.11, so that whose headers were read is shown by the bindings, not by the digests.)
-#[test]
-#[ignore = "needs Apptainer, Open MPI 5.0.11 and a Rust toolchain (scripts/test)"]
-fn a_bench_app_compiled_for_its_version_asks_the_library_for_the_same() {
-    let bench = Bench::new();
-    let build = |args: &[&str]| {
-        let output = bench.sifbench(&[&["image", "build"], args].concat()).output().unwrap();
-        assert!(output.status.success(), "{}", text(&output));
-        PathBuf::from(String::from_utf8(output.stdout).unwrap().lines().last().unwrap())
-    };
-    build(&[]);
-    let image = build(&["--app", "own", "5.0.11"]);
-    let (cache, catalogue) = (Cache::new(image.ancestors().nth(2).unwrap().to_owned()), Catalogue::built_in());
-    let version = "5.0.11".parse().unwrap();
-    let [shared, own] = [Headers::Shared, Headers::Of(&version)].map(|h| app::path(&cache, &catalogue, h));
-
-    let imports = [&shared, &own].map(|program| mpi_imports(program));
-    assert!(imports[0].contains("MPI_Init_thread") && imports[0].contains("MPI_Finalize"), "{:?}", imports[0]);
-    assert_eq!(imports[0], imports[1]);
-    let bindings = fs::read_to_string(own.with_file_name(app::BINDINGS)).unwrap();
-    for (name, value) in [("MAJOR", 5), ("MINOR", 0), ("RELEASE", 11)] {
-        let line = format!("pub const OMPI_{name}_VERSION: u32 = {value};");
-        assert!(bindings.contains(&line), "compiled against other headers: {line}");
-    }
-
-    let digest = Sha256::of(&fs::read(&own).unwrap());
-    let (checked, code) = json(&mut bench.sifbench(&["image", "check", "--app", "own", "5.0.11", "--json"]));
-    assert_eq!((code, &checked[0]["app"]), (Some(0), &digest.to_string().into()), "{checked:#}");
-    let of_own = campaign(&[Mode::Embedded], "5.0.11", 1, SMALL, "").replacen("seed = 1", "seed = 1\napp = \"own\"", 1);
-    let run = bench.run(&of_own);
-    bench.assert_clean();
-    let case = &run.design.cases[0];
-    assert_eq!(case.stack.image().unwrap().path, image);
-    let records = records_of(&run, case);
-    let measured = records.iter().find(|record| record.purpose == Purpose::Measure).unwrap();
-    assert_eq!(measured.outcome, Outcome::Completed, "{:?}", measured.said);
-    assert!(measured.hello.as_ref().unwrap().library.contains("v5.0.11"), "{:?}", measured.hello);
-    for cell in &case.workload.cells {
-        let of_cell = (measured.attempt, cell.kernel, cell.bytes);
-        assert!(run.samples.iter().any(|s| (s.attempt, s.kernel, s.bytes) == of_cell), "{cell}");
-    }
 }

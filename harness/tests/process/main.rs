@@ -2,28 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod harnesses;
+mod turns;
+
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
-use bench_app::gate::{Admission, Entrance, Gate, Job, LEASE, Turns};
 use harness::{
     command::CommandSpec,
-    process::{
-        Attempt, Deadlines, Ended, Env, Exit, Launch, Part, Place, ProcessError, Pulse, Reason, Room, Stream, Swept,
-        duet,
-    },
+    process::{Attempt, Deadlines, Ended, Env, Exit, Launch, Place, ProcessError, Pulse, Reason, Room, Stream, Swept},
 };
 
 const MPIRUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mpirun");
-/// Tells a copy of this test program to be a rank, at which gate (see `a_rank_of_its_own`).
-const RANK: &str = "SIFBENCH_TEST_RANK";
-/// Tells a copy of this test program to be a harness (see `a_harness_of_its_own`).
-const ROLE: &str = "SIFBENCH_TEST_HARNESS";
 
 /// One test's private place, removed with it.
 struct Bench {
@@ -56,32 +50,8 @@ impl Bench {
         self.dir.path().join("log")
     }
 
-    /// Whether a harness has written down, in its private directory, that the process left as `name` is its own.
-    fn on_record(&self, name: &str) -> bool {
-        let dirs = fs::read_dir(self.place().scratch).into_iter().flatten().flatten();
-        let mut records = dirs.filter_map(|dir| fs::read_to_string(dir.path().join("owner")).ok());
-        let pid = fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
-        !pid.is_empty() && records.any(|record| record.contains(&format!("\"pid\":{},", pid.trim())))
-    }
-
     fn is_tidy(&self) -> bool {
         !self.place().scratch.exists()
-    }
-
-    /// Starts a copy of this program as a harness of its own that supervises `behaviour`.
-    fn harness(&self, behaviour: &str) -> Child {
-        // Through the stage: it resets signals that whoever runs these tests may have left ignored.
-        let own = std::env::current_exe().unwrap();
-        #[expect(clippy::disallowed_methods, reason = "a second harness, to be signalled and killed")]
-        let child = std::process::Command::new(env!("CARGO_BIN_EXE_sifbench"))
-            .args(["__exec", &std::process::id().to_string(), own.to_str().unwrap()])
-            .args(["--exact", "a_harness_of_its_own", "--nocapture"])
-            .env(ROLE, format!("{behaviour} {}", self.dir.path().display()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        child.unwrap()
     }
 }
 
@@ -372,161 +342,4 @@ fn mounted_noexec(path: &str) -> bool {
     let mut options =
         table.lines().filter(|line| line.split(' ').nth(4) == Some(path)).filter_map(|line| line.split(' ').nth(5));
     options.next_back().is_some_and(|options| options.split(',').any(|option| option == "noexec"))
-}
-
-#[test]
-fn a_request_to_stop_ends_the_launch_cleanly() {
-    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM, rustix::process::Signal::HUP] {
-        let bench = Bench::new();
-        let mut harness = bench.harness("orphans");
-        let dir = bench.dir.path();
-        eventually("the launch is on record", || bench.on_record("bare"));
-        let pid = rustix::process::Pid::from_child(&harness);
-        // An instance whose starter was ended tells us how its start went: neither an end nor a request to stop.
-        for remark in [rustix::process::Signal::USR1, rustix::process::Signal::USR2] {
-            rustix::process::kill_process(pid, remark).unwrap();
-        }
-        std::thread::sleep(Duration::from_millis(50));
-        assert!(runs(bench.pid("bare")) && harness.try_wait().unwrap().is_none());
-        rustix::process::kill_process(pid, signal).unwrap();
-        assert!(harness.wait().unwrap().success());
-        assert_eq!(fs::read_to_string(dir.join("ended")).unwrap(), "Interrupted true []", "{signal:?}");
-        ["group", "session", "stubborn", "bare"].iter().for_each(|name| assert!(!runs(bench.pid(name)), "{name}"));
-        assert!(bench.is_tidy());
-    }
-}
-
-#[test]
-fn an_orphan_without_any_mark_is_known_by_its_adoptive_parent() {
-    let bench = Bench::new();
-    assert!(bench.harness("daemon").wait().unwrap().success());
-    assert_eq!(fs::read_to_string(bench.dir.path().join("ended")).unwrap(), "Itself false []");
-    assert!(!runs(bench.pid("bare")) && bench.is_tidy());
-}
-
-#[test]
-fn the_next_start_clears_what_a_killed_harness_left() {
-    let bench = Bench::new();
-    let mut harness = bench.harness("orphans");
-    eventually("the launch is on record", || bench.on_record("bare"));
-    let untouched = bench.room().clear_stale().unwrap();
-    assert!(untouched.nothing() && runs(bench.pid("session")), "a living harness was cleared: {untouched:?}");
-
-    harness.kill().unwrap();
-    harness.wait().unwrap();
-    assert!(runs(bench.pid("stubborn")), "nothing to clear: the test proves nothing");
-    let swept = bench.room().clear_stale().unwrap();
-    ["group", "session", "stubborn", "bare"].iter().for_each(|name| assert!(!runs(bench.pid(name)), "{name}"));
-    assert!(swept.processes >= 3 && swept.left.is_empty(), "{swept:?}");
-    assert_eq!(swept.directories, 1);
-    assert!(bench.is_tidy());
-    assert!(bench.room().clear_stale().unwrap().nothing());
-}
-
-#[test]
-fn who_stops_an_instance_sees_it_end() {
-    let bench = Bench::new();
-    let start = now();
-    assert!(bench.harness("stopped").wait().unwrap().success());
-    assert_eq!(fs::read_to_string(bench.dir.path().join("ended")).unwrap(), "exit code 0");
-    assert!(start.elapsed() < Duration::from_secs(8), "waited for a zombie: {:?}", start.elapsed());
-}
-
-/// Starts what stays, then stops it as `apptainer instance stop` does: a signal, and a look whether it still exists.
-fn start_and_stop(room: &Room, dir: &Path) -> String {
-    let mut attempt = room.attempt("instance").unwrap();
-    let start = CommandSpec::new(MPIRUN).arg("orphans").arg(dir.to_str().unwrap());
-    attempt.capture(&start, &env(), Duration::from_secs(20)).unwrap();
-    let stop = format!("kill {pid}; while kill -0 {pid}; do sleep 0.05; done", pid = read_pid(&dir.join("session")));
-    let stopped = attempt.capture(&CommandSpec::new("sh").args(["-c", &stop]), &env(), Duration::from_secs(10));
-    stopped.map_or_else(|error| error.to_string(), |stopped| stopped.exit.to_string())
-}
-
-/// A duet of two behaviours of the fixture, none of which comes to the gate; how each ended.
-fn in_turns(first: &str, second: &str) -> [(Exit, Reason); 2] {
-    let (bench, second_bench) = (Bench::new(), Bench::new());
-    let room = bench.room();
-    let (mut attempt, mut other_attempt) = (room.attempt("one").unwrap(), room.attempt("other").unwrap());
-    let gate = Gate::create(&attempt.scratch().join("gate"), LEASE).unwrap();
-    let commands = [bench.mpirun(first), second_bench.mpirun(second)];
-    let deadlines = Deadlines { silence: Duration::from_millis(600), ..patient() };
-    let env = env();
-    let [launch, other] = commands.each_ref().map(|command| Launch { command, env: &env, deadlines, log: None });
-    let (mut observe, mut observe_other) = (|_, line: &str| pulse(line), |_, line: &str| pulse(line));
-    let part = Part { attempt: &mut attempt, launch, observe: &mut observe };
-    let other = Part { attempt: &mut other_attempt, launch: other, observe: &mut observe_other };
-    let ends = duet([Some(part), Some(other)], &gate).unwrap();
-    assert_eq!([attempt, other_attempt].map(|attempt| attempt.close().left), [const { Vec::<String>::new() }; 2]);
-    assert!(bench.is_tidy());
-    ends.map(|end| end.unwrap().map(|ended| (ended.exit, ended.reason)).unwrap())
-}
-
-#[test]
-fn of_two_launches_at_once_each_has_its_own_end() {
-    let good = (Exit::Code(0), Reason::Itself);
-    assert_eq!(in_turns("good", "good"), [good; 2]);
-    assert_eq!(in_turns("good", "hangs"), [good, (Exit::Signal(15), Reason::SilenceDeadline)]);
-    assert_eq!(in_turns("crashes", "good"), [(Exit::Signal(11), Reason::Itself), good]);
-}
-
-/// The rank waits longer than its silence may last, for a partner that never comes.
-#[test]
-fn who_sleeps_at_the_gate_is_not_silent_and_goes_on_when_the_other_is_gone() {
-    let bench = Bench::new();
-    let room = bench.room();
-    let (mut attempt, mut other_attempt) = (room.attempt("one").unwrap(), room.attempt("other").unwrap());
-    let path = attempt.scratch().join("gate");
-    let gate = Gate::create(&path, LEASE).unwrap();
-    let own = std::env::current_exe().unwrap();
-    let rank = CommandSpec::new(own.to_str().unwrap())
-        .args(["--exact", "a_rank_of_its_own", "--nocapture"])
-        .env(RANK, path.to_str().unwrap());
-    let never = bench.mpirun("never");
-    let short = Deadlines { silence: Duration::from_millis(600), ..patient() };
-    let late = Deadlines { first: Duration::from_secs(3), ..patient() };
-    let (env, mut turns) = (env(), 0);
-    let mut observe = |_, line: &str| {
-        turns += usize::from(line == "turn");
-        pulse(line)
-    };
-    let mut observe_other = |_, line: &str| pulse(line);
-    let launch = |command, deadlines| Launch { command, env: &env, deadlines, log: None };
-    let part = Part { attempt: &mut attempt, launch: launch(&rank, short), observe: &mut observe };
-    let other = Part { attempt: &mut other_attempt, launch: launch(&never, late), observe: &mut observe_other };
-    let [end, other_end] = duet([Some(part), Some(other)], &gate).unwrap().map(|end| end.unwrap().unwrap());
-    assert_eq!(other_end.reason, Reason::FirstDeadline);
-    assert_eq!((end.exit, end.reason, turns), (Exit::Code(0), Reason::Itself, 3), "{:?}", end.stderr);
-    assert!(other_end.first.is_none() && end.first.is_some_and(|first| first < Duration::from_secs(3)), "{end:?}");
-}
-
-/// Not a test of its own: a job of one rank that waits for three turns.
-#[test]
-fn a_rank_of_its_own() {
-    #[expect(clippy::disallowed_methods, reason = "a test program's way to tell a copy of itself what to do")]
-    let Ok(path) = std::env::var(RANK) else { return };
-    let turns = Turns::join(&Entrance { path: path.into(), job: Job::First }).unwrap();
-    println!("\nprogress");
-    for _ in 0..3 {
-        assert_eq!(turns.wait_for_turn(1), Admission::Granted);
-        println!("\nturn");
-    }
-}
-
-/// Not a test of its own: the program that the tests above interrupt and kill.
-#[test]
-fn a_harness_of_its_own() {
-    #[expect(clippy::disallowed_methods, reason = "a test program's way to tell a copy of itself what to do")]
-    let Ok(role) = std::env::var(ROLE) else { return };
-    let (behaviour, dir) = role.split_once(' ').unwrap();
-    let dir = Path::new(dir);
-    let room = Room::take_charge(place(dir)).unwrap();
-    if behaviour == "stopped" {
-        return fs::write(dir.join("ended"), start_and_stop(&room, dir)).unwrap();
-    }
-    let mut attempt = room.attempt("interrupted").unwrap();
-    let command = CommandSpec::new(MPIRUN).arg(behaviour).arg(dir.to_str().unwrap()).arg("stay");
-    let launch = Launch { command: &command, env: &env(), deadlines: patient(), log: None };
-    let ended = attempt.supervise(&launch, &mut |_, line| pulse(line));
-    let left = attempt.close().left;
-    fs::write(dir.join("ended"), format!("{:?} {} {left:?}", ended.unwrap().reason, room.stopping())).unwrap();
 }
