@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use super::{agent, guest, hold, in_rank, look, stage};
+use super::{agent, copy, guest, hold, in_rank, look, stage};
 
 /// Handles a call of a hidden word, for the first line of `main`; `None` when `args` (the program's own name first) are an
 /// ordinary call.
@@ -14,6 +14,7 @@ pub fn hidden_word(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode>
         agent::WORD => agent::become_agent(args.collect()),
         guest::GUARD => guest::guard(args.collect()),
         guest::SWEEP => guest::sweep(args.collect()),
+        copy::COPY => copy::copy(args.collect()),
         look::LOOK => look::look(args.collect()),
         hold::WORD => hold::hold(args.collect()),
         in_rank::WORD => in_rank::enter_instance(args.collect()),
