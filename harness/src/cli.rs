@@ -19,6 +19,7 @@ mod progress;
 mod recommend;
 mod report;
 mod site;
+mod staging;
 mod submit;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};

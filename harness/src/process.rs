@@ -10,6 +10,7 @@ mod agent;
 mod attempt;
 mod bell;
 mod capture;
+mod copy;
 mod duet;
 mod env;
 mod guard;
@@ -47,6 +48,7 @@ use self::{
 pub use self::{
     attempt::{Attempt, Swept},
     capture::Captured,
+    copy::{COPY, Copied, Fault, FaultKind, Order},
     duet::{Part, duet},
     env::Env,
     guest::{GUARD, GUARDED, SWEEP, SweptNode},
@@ -204,6 +206,14 @@ impl Room {
         Attempt::open(self, id, ApptainerState::Private)
     }
 
+    /// Opens one that lasts while others are opened and closed.
+    ///
+    /// # Errors
+    /// When its private directory cannot be made.
+    pub fn lasting(&self, id: &str) -> Result<Attempt<'_>, ProcessError> {
+        Attempt::open(self, id, ApptainerState::Users).map(Attempt::beside_others)
+    }
+
     /// Runs a short helper command (`apptainer --version`) and returns what it wrote. Any exit code is a result.
     /// Its `TMPDIR` is private unless the command sets one; Apptainer's configuration and cache are the user's.
     ///
@@ -270,7 +280,8 @@ impl Room {
                     swept.directories += 1;
                 }
                 // After a boot the recorded numbers name other processes and files.
-                (Standing::Dead | Standing::BeforeBoot, _) => {
+                (Standing::Dead | Standing::BeforeBoot, record) => {
+                    record.iter().for_each(|record| scratch::remove_owned(&record.ours, &mut swept.left));
                     swept.directories += u32::from(scratch.remove(&mut swept.left));
                 }
                 (Standing::Leave, _) => {}

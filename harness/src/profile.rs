@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     check::{Finding, Looks, SetUp, State, look},
     choose::{Choice, Criteria, Signs, choose, suits},
-    expand::Unset,
+    expand::{Unset, expanded},
     probe::{Ground, draft},
     setup::{SEES as SETUP_SEES, Setup, SetupError},
     shelf::{BUILT_IN, Origin, Resolved, Shelf},
@@ -202,6 +202,21 @@ impl Profile {
         if !enters.is_empty() && !enters.iter().any(|word| word.contains("{image}") || word.contains("{name}")) {
             let what = "the words name no image".to_owned();
             fault("container.by_launcher".into(), what, "such as [\"-C\", \"{name}\"]");
+        }
+        if let Some(place) = &self.container.stage_to {
+            let key = || "container.stage_to".to_owned();
+            if !place.starts_with(['/', '$']) {
+                let what = format!("`{place}` is another directory wherever one stands");
+                fault(key(), what, "an absolute path, or a variable such as \"$TMPDIR\"");
+            }
+            if self.container.images.is_some() {
+                let what = "images must be run from the directory `images`".to_owned();
+                fault(key(), what, "leave out one of the two");
+            }
+            if !enters.is_empty() {
+                let what = "the launcher enters images by itself, from where it knows them".to_owned();
+                fault(key(), what, "leave it out beside `by_launcher`");
+            }
         }
         for (mode, table) in &self.modes {
             if table.strategy.is_some() && *mode != Mode::HybridInstance {

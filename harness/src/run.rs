@@ -5,6 +5,7 @@ mod elsewhere;
 mod gone;
 mod instance;
 pub mod pmi;
+pub mod staging;
 pub mod watch;
 
 use std::time::{Duration, Instant};

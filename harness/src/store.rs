@@ -36,7 +36,7 @@ pub use self::{
 };
 use crate::{
     id::{AttemptId, Sha256},
-    record::{Design, Manifest, Record, Sample, SampleRange},
+    record::{Design, Manifest, Record, Sample, SampleRange, Staging},
 };
 
 const MANIFEST: &str = "manifest.json";
@@ -135,6 +135,18 @@ impl Store {
         let attempts = Ledger::open(dir.join(ATTEMPTS), committed.attempts)?;
         let samples = Ledger::open(dir.join(SAMPLES), committed.samples)?;
         Ok(Self { dir: dir.to_owned(), attempts, samples, made, lock })
+    }
+
+    /// Adds to the manifest what was brought to the nodes for what follows.
+    ///
+    /// # Errors
+    /// When the file system refuses, or somebody else writes here too. The manifest is then as it was.
+    pub fn staged(&mut self, staging: Staging) -> Result<(), StoreError> {
+        self.lock.check()?;
+        let path = self.dir.join(MANIFEST);
+        let (mut manifest, _) = read::document::<Manifest>(&path)?;
+        manifest.staged.push(staging);
+        disk::replace(&path, json(&manifest).as_bytes())
     }
 
     /// The run's directory, absolute.

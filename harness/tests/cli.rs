@@ -50,6 +50,24 @@ fn plan_needs_nothing_installed_and_prints_pasteable_commands() {
 }
 
 #[test]
+fn plan_shows_what_is_brought_to_the_nodes_and_run_from_there() {
+    let home = home();
+    let plan = |flags: &[&str]| {
+        let output = sifbench(&home).args(["plan", "quick", "--blocks", "1"]).args(flags).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let commands = |plan: &str| plan.lines().filter(|line| !line.starts_with('#')).collect::<String>();
+    let staged = plan(&["--stage", "/disk"]);
+    assert!(staged.contains("# first: images and bench-app to /disk, on each node"), "{staged}");
+    // What is absent is absent where it is made.
+    assert!(staged.contains("absent") && staged.contains("/images/openmpi-4.1.8"), "{staged}");
+    assert!(commands(&staged).contains("/disk/sifbench-NAME/openmpi-4.1.8"), "{staged}");
+    assert!(!commands(&staged).contains("/images/"), "{staged}");
+    assert_eq!(plan(&["--stage", "none"]), plan(&[]));
+}
+
+#[test]
 fn plan_names_what_makes_the_parts_of_a_bench_app_for_each_version() {
     let home = home();
     let campaign = |mode: &str, version: &str| {

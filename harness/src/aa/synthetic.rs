@@ -279,6 +279,7 @@ fn manifest() -> Manifest {
         files: Vec::new(),
         origins: Default::default(),
         profile: None,
+        staged: Vec::new(),
     }
 }
 

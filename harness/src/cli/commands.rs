@@ -23,6 +23,7 @@ use crate::{
         nodes::{NodeArgs, Place},
         profile::{self, Chosen},
         progress::Progress,
+        staging,
     },
     compose::{self, Commands, Ground, InstanceCommands},
     config::{self, Campaign, Overrides, Parts},
@@ -31,8 +32,11 @@ use crate::{
     kit::{Kit, MANIFEST, TOOL},
     medians::Medians,
     mpi, plan,
-    record::{Design, FileFact, Manifest, Purpose, SCHEMA},
-    run::{self, Envs, Finish, Past, Runner},
+    record::{Design, FileFact, Manifest, Purpose, SCHEMA, Staging},
+    run::{
+        self, Envs, Finish, Past, Runner,
+        staging::{StagingError, imagined, moved},
+    },
     site::{self, batch::Batch},
     store::{self, Store, Tail},
 };
@@ -108,6 +112,8 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let (campaign, given) = campaign(&args.campaign, &chosen)?;
     let design = resolved(edge, &campaign, &args.campaign.overrides(), &chosen)?;
     let place = Place::imagined(edge, &args.nodes, chosen, &design)?;
+    let absent = missing(&design, &place.chosen);
+    let design = place.stage_to.as_ref().map_or(design.clone(), |place| imagined(&design, Path::new(place)));
     let ground = Ground { runtime: &place.runtime, nodes: &place.nodes, instance: "sifbench-NAME", gate: None };
     let launches = (0..=design.blocks + 1).flat_map(|number| plan::block(&design, number));
     let planned = launches.map(|launch| {
@@ -136,7 +142,7 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
     text += &format!("# {}\n", plan::estimate(&design));
     text.extend(plan::in_vain(&design).map(|why| format!("# mind: {why}\n")));
     text += &place.remarks(&given, &design);
-    for (file, role) in missing(&design, &place.chosen) {
+    for (file, role) in absent {
         text += &format!("# absent: {role} {}\n", file.display());
     }
     let mut block = None;
@@ -229,17 +235,28 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
         None => Chosen::find(edge, &args.running.nodes)?,
     };
     let mut place = admitted(edge, &args.running.nodes, args.running.here, chosen)?;
-    let (store, run) = match &args.running.resume {
+    match begun(edge, args, &mut place).and_then(|(store, run)| carry_out(edge, &mut place, store, run)) {
+        Err(error) if matches!(error.downcast_ref(), Some(StagingError::Interrupted)) => {
+            edge.say(&error.to_string());
+            Ok(None)
+        }
+        done => done,
+    }
+}
+
+/// The run that is gone on with, or a new one.
+fn begun<'e>(edge: &'e Edge, args: &RunArgs, place: &mut Place<'e>) -> anyhow::Result<(Store, store::Run)> {
+    match &args.running.resume {
         Some(dir) => {
             let (store, run) = Store::resume(dir).with_context(|| {
                 format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
             })?;
             kit::proved(edge, &used(&run.design))?;
-            (store, run)
+            staging::as_begun(place, &args.running.nodes, &run)?;
+            Ok((store, run))
         }
-        None => start(edge, args, &mut place)?,
-    };
-    carry_out(edge, &mut place, store, run)
+        None => start(edge, args, place),
+    }
 }
 
 /// The profile with which a run was begun, whatever suits now; what suits, where it was begun with none.
@@ -252,7 +269,7 @@ pub(super) fn recorded_or_found(edge: &Edge, dir: &Path, args: &NodeArgs) -> any
 }
 
 /// The place we are in, unless nothing may be measured here; what a killed harness left is cleared.
-pub(super) fn admitted(edge: &Edge, nodes: &NodeArgs, here: bool, chosen: Chosen) -> anyhow::Result<Place> {
+pub(super) fn admitted<'e>(edge: &'e Edge, nodes: &NodeArgs, here: bool, chosen: Chosen) -> anyhow::Result<Place<'e>> {
     if let Some(scheduler) = edge.login_node()
         && !here
         && !nodes.are_named(edge)
@@ -274,9 +291,9 @@ pub(super) fn admitted(edge: &Edge, nodes: &NodeArgs, here: bool, chosen: Chosen
 }
 
 /// Makes what `run` lacks, and closes it; its directory, or none where the user stopped it.
-pub(super) fn carry_out(
-    edge: &Edge,
-    place: &mut Place,
+pub(super) fn carry_out<'e>(
+    edge: &'e Edge,
+    place: &mut Place<'e>,
     mut store: Store,
     run: store::Run,
 ) -> anyhow::Result<Option<PathBuf>> {
@@ -288,10 +305,17 @@ pub(super) fn carry_out(
     all_there(edge, &run.design, &place.chosen)?;
     // A run that goes on may do so in another job.
     place.prove_pmi(edge, &run.design)?;
+    if place.staged.is_none()
+        && let Some(staged) = staging::bring(edge, place, &run.design, &run.manifest.files)?
+    {
+        store.staged(staged)?;
+    }
+    let staged = place.staged.take();
+    let design = staged.as_ref().map_or_else(|| run.design.clone(), |staged| moved(&run.design, &staged.fact().files));
     let (plain, scheduled) = (place.plain_env(edge), place.scheduled_env(edge, &run.design));
     let env = Envs { plain: &plain, scheduled: &scheduled };
     let runtime = &place.runtime;
-    let runner = Runner { design: &run.design, runtime, nodes: &place.nodes, env, room: edge.room(), now };
+    let runner = Runner { design: &design, runtime, nodes: &place.nodes, env, room: edge.room(), now };
     let (campaign, cases, blocks) = (&run.design.campaign, run.design.cases.len(), run.design.blocks);
     edge.say(&format!("{campaign}: {cases} cases, {blocks} blocks -> {}", run.dir.display()));
     edge.say(&plan::estimate(&run.design).to_string());
@@ -300,6 +324,7 @@ pub(super) fn carry_out(
     let past = Past { medians: Medians::of(&run.samples), records: run.records };
     let finish = runner.run(&mut store, past, &mut progress)?;
     progress.finish();
+    staged.map_or(Ok(()), |staged| staging::cleared(edge, staged))?;
     // Where a job has ended, another must go on.
     let word = if Batch::of_job(edge.env()).is_some() { "submit" } else { "run" };
     let go_on = format!("go on with: sifbench {word} --resume {}", run.dir.display());
@@ -334,7 +359,7 @@ fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
     edge.print(&format!("{}\n", dir.display()))
 }
 
-fn start(edge: &Edge, args: &RunArgs, place: &mut Place) -> anyhow::Result<(Store, store::Run)> {
+fn start<'e>(edge: &'e Edge, args: &RunArgs, place: &mut Place<'e>) -> anyhow::Result<(Store, store::Run)> {
     let (campaign, given) = campaign(&args.campaign, &place.chosen)?;
     place.prepare(edge, &campaign.host_versions())?;
     let design = resolved(edge, &campaign, &args.campaign.overrides(), &place.chosen)?;
@@ -356,7 +381,7 @@ pub(super) struct Fresh {
 }
 
 /// Makes the directory of a run, once everything that it launches is there.
-pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Result<(Store, store::Run)> {
+pub(super) fn create<'e>(edge: &'e Edge, place: &mut Place<'e>, fresh: Fresh) -> anyhow::Result<(Store, store::Run)> {
     let Fresh { design, mut origins, site, results } = fresh;
     place.prepare(edge, &profile::hosts_of(&design))?;
     place.admit(&design)?;
@@ -373,6 +398,9 @@ pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Re
     place.prove_pmi(edge, &design)?;
     facts.extend(place.pmi.clone().map(|pmi| ("srun_mpi".to_owned(), pmi)));
     let kit = kit::proved(edge, &used(&design))?;
+    let files = files(&design, kit.as_ref(), &place.chosen)?;
+    let staged: Vec<Staging> = staging::bring(edge, place, &design, &files)?.into_iter().collect();
+    facts.extend(staged.iter().map(|staged| ("images_from".to_owned(), staging::told(staged))));
     facts.extend(kit.as_ref().map(|kit| ("kit".to_owned(), kit.manifest.id.clone())));
     let manifest = Manifest {
         schema: SCHEMA,
@@ -381,9 +409,10 @@ pub(super) fn create(edge: &Edge, place: &mut Place, fresh: Fresh) -> anyhow::Re
         started: now_seconds(),
         design: store::design_digest(&design),
         facts,
-        files: files(&design, kit.as_ref(), &place.chosen)?,
+        files,
         origins,
         profile: Some(place.chosen.fact()),
+        staged,
     };
     let root = edge.results(results.as_deref());
     let store = Store::create(&root, &manifest, &design)?;

@@ -8,6 +8,7 @@ use clap::Args;
 use super::{
     edge::{Edge, Refused},
     profile::{Chosen, hosts_of},
+    staging,
 };
 use crate::{
     case::Launcher,
@@ -16,7 +17,10 @@ use crate::{
     id::MpiVersion,
     process::Env,
     record::Design,
-    run::pmi::{self, Prover, Trial},
+    run::{
+        pmi::{self, Prover, Trial},
+        staging::Staged,
+    },
     site::{
         self, Allocation, Node, Scheduler,
         nodes::{Nodes, Reach, Strategy, job_variables},
@@ -46,6 +50,10 @@ pub struct NodeArgs {
     /// What `srun --mpi` is given [env: SIFBENCH_PMI] [default: the first of its list with which ranks find each other]
     #[arg(long, value_name = "NAME")]
     pmi: Option<String>,
+    /// Bring images and bench-app to this directory of each node's own disk first, and run them from there; none leaves them
+    /// where they are [env: SIFBENCH_STAGE] [default: the profile's container.stage_to, else none]
+    #[arg(long, value_name = "DIR|none")]
+    pub(super) stage: Option<String>,
 }
 
 impl NodeArgs {
@@ -62,6 +70,7 @@ impl NodeArgs {
             ("--agent", self.agent.clone()),
             ("--instances", instances.map(|value| value.get_name().to_owned())),
             ("--pmi", self.pmi.clone()),
+            ("--stage", self.stage.clone()),
         ];
         given.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?])).flatten().collect()
     }
@@ -77,7 +86,7 @@ impl NodeArgs {
 }
 
 /// The nodes of this job, and where they come from.
-pub(super) struct Place {
+pub(super) struct Place<'e> {
     pub(super) allocation: Allocation,
     pub(super) nodes: Nodes,
     /// What is particular about it.
@@ -88,9 +97,13 @@ pub(super) struct Place {
     pub(super) origins: BTreeMap<String, String>,
     /// Where what `srun --mpi` is given comes from, once that is known.
     pub(super) pmi: Option<String>,
+    /// Where images are staged to, as it is written.
+    pub(super) stage_to: Option<String>,
+    /// What has been staged.
+    pub(super) staged: Option<Staged<'e>>,
 }
 
-impl Place {
+impl Place<'_> {
     /// The place we are in.
     pub(super) fn find(edge: &Edge, args: &NodeArgs, chosen: Chosen) -> anyhow::Result<Self> {
         let here = Node::new(site::facts::host(), site::facts::cores());
@@ -124,7 +137,11 @@ impl Place {
             pmi.clone_into(&mut nodes.pmi);
         }
         let pmi = named_pmi.map(|pmi| format!("{pmi} (as named)"));
-        Ok(Self { allocation, nodes, chosen, runtime, origins, pmi })
+        let stage_to = staging::named(edge, args, &chosen).map(|(place, by)| {
+            origins.insert("stage_to".to_owned(), by);
+            place
+        });
+        Ok(Self { allocation, nodes, chosen, runtime, origins, pmi, stage_to, staged: None })
     }
 
     /// Does what the MPIs of the place need before they can be used.
@@ -142,6 +159,8 @@ impl Place {
         if !keys.is_empty() {
             lines.push(format!("from it: {}", keys.join(", ")));
         }
+        let to = self.stage_to.iter();
+        lines.extend(to.map(|to| format!("first: images and bench-app to {to}, on each node; removed at the end")));
         let unset = self.chosen.unset.iter();
         lines.extend(unset.map(|unset| format!("mind: {} names {}, which is not set", unset.key, unset.variable)));
         for version in hosts_of(design) {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use super::{
     edge::{Edge, Refused},
     nodes::NodeArgs,
+    staging,
 };
 use crate::{
     cache::{Cache, Kind},
@@ -75,7 +76,9 @@ impl Chosen {
     /// # Errors
     /// A variable is not set that is needed now, or a setup fails.
     pub(super) fn prepare(&mut self, edge: &Edge, versions: &[MpiVersion]) -> anyhow::Result<()> {
-        if let Some(Unset { key, variable }) = self.unset.first() {
+        // Where images are staged to is a job's business: a login node need not know it.
+        let needed = self.unset.iter().find(|unset| unset.key != staging::KEY);
+        if let Some(Unset { key, variable }) = needed {
             let reason = format!("the profile {}: {key} names {variable}, which is not set", self.profile.name);
             return Err(
                 Refused { reason, hint: "load the module that sets it; `sifbench site check` looks at all" }.into()

@@ -76,6 +76,8 @@ pub struct Attempt<'room> {
     held: Vec<Held>,
     guards: Vec<Held>,
     open: bool,
+    /// It is there beside others.
+    lasting: bool,
 }
 
 /// A command that stays. Its pipes are kept open, so that it may go on saying things to nobody.
@@ -113,7 +115,33 @@ impl<'room> Attempt<'room> {
         let ours = Ours::new(scratch::marker(id)).guarded_by(room.guard.get().map(Guard::id));
         let scratch = Scratch::create(&room.place.scratch, &ours)?;
         room.open.set(room.open.get() + 1);
-        Ok(Self { room, scratch, ours, state, held: Vec::new(), guards: Vec::new(), open: true })
+        Ok(Self { room, scratch, ours, state, held: Vec::new(), guards: Vec::new(), open: true, lasting: false })
+    }
+
+    /// One that others are opened and closed beside. What it starts comes before they do, and so is none of their orphans.
+    pub(super) fn beside_others(mut self) -> Self {
+        self.room.open.set(self.room.open.get() - 1);
+        self.lasting = true;
+        self
+    }
+
+    /// Makes a directory in `place` that is the attempt's for as long as it is open, here and on the nodes that are guarded
+    /// from now on. It has a name of its own, and is closed to others.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_directory(&mut self, place: &Path) -> Result<PathBuf, ProcessError> {
+        let user = rustix::process::geteuid().as_raw();
+        let directory = place.join(format!("sifbench-{user}-{}", scratch::digits(&self.ours.marker())));
+        self.ours.own(directory.clone());
+        self.scratch.save(&self.ours)?;
+        scratch::make_owned(&mut self.ours)?;
+        Ok(directory)
+    }
+
+    /// The directories that it has made so.
+    pub fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.ours.directories()
     }
 
     /// The private directory, there until the attempt is closed.
@@ -377,10 +405,10 @@ impl<'room> Attempt<'room> {
             return Swept::default();
         }
         // With a second attempt open, nobody could tell whose orphan it is.
-        let alone = self.room.sole && self.room.open.get() == 1;
+        let alone = self.room.sole && self.room.open.get() == 1 && !self.lasting;
         let scope = if alone { Scope::AttemptAndOrphans } else { Scope::Attempt };
         let swept = clear_away(self.room, &self.scratch, &mut self.ours, scope);
-        self.room.open.set(self.room.open.get() - 1);
+        self.room.open.set(self.room.open.get() - u32::from(!self.lasting));
         swept
     }
 }
@@ -397,6 +425,7 @@ pub(super) fn clear_away(room: &Room, scratch: &Scratch, ours: &mut Ours, scope:
     let (segments, locks) = ours.clear_shm(&mut left);
     ours.reap();
     let mounts = unmount_below(room, scratch.path());
+    scratch::remove_owned(ours, &mut left);
     scratch.remove(&mut left);
     Swept { processes: ours.signalled(), segments, locks, mounts, directories: 0, left }
 }

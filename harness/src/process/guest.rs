@@ -1,7 +1,7 @@
 //! An attempt's part on another node: its private directory there, and the end of what is provably the attempt's.
 //!
-//! `sifbench __guard <marker> <directory> <seconds>` makes the directory before a launch, takes down which shared memory was
-//! there already, says so, and stays. When nobody listens to it any more (the harness was killed, the connection is cut), or
+//! `sifbench __guard <marker> <directory> <seconds> [<directory>..]` makes the directory before a launch, and those that the
+//! attempt has besides it, takes down which shared memory was there already, says so, and stays. When nobody listens to it any more (the harness was killed, the connection is cut), or
 //! after as many seconds as an attempt may last at most, it sweeps the node by itself. `sifbench __sweep <marker> <directory>`
 //! ends it, ends every process that bears the marker, or descends from one that does, removes what they left, and prints
 //! that as JSON. All are run through the same agent as the launch itself.
@@ -49,7 +49,10 @@ pub struct SweptNode {
 }
 
 pub(super) fn guard(words: Vec<OsString>) -> ExitCode {
-    let Ok([marker, directory, seconds]) = <[OsString; 3]>::try_from(words) else { return ExitCode::from(2) };
+    let mut words = words.into_iter();
+    let (Some(marker), Some(directory), Some(seconds)) = (words.next(), words.next(), words.next()) else {
+        return ExitCode::from(2);
+    };
     let (Some(marker), Some(seconds)) = (whole(marker), seconds.to_str().and_then(|text| text.parse().ok())) else {
         return ExitCode::from(2);
     };
@@ -62,7 +65,9 @@ pub(super) fn guard(words: Vec<OsString>) -> ExitCode {
         }
         // What an earlier guard has left here that was killed itself.
         room(&directory).clear_stale()?;
-        Scratch::guest(&directory, Ours::new(marker.clone()))?;
+        let mut ours = Ours::new(marker.clone());
+        words.for_each(|owned| ours.own(owned.into()));
+        Scratch::guest(&directory, ours)?;
         writeln!(io::stdout(), "{GUARDED}")?;
         until_alone(&bell, Duration::from_secs(seconds))?;
         sweep_here(marker, &directory);
@@ -71,10 +76,19 @@ pub(super) fn guard(words: Vec<OsString>) -> ExitCode {
     match guarded {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            super::tell(&format!("{}: {error}", owner::host()));
+            super::tell(&format!("{}: {}", owner::host(), in_words(error.as_ref())));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What failed and why, before what to do.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let (what, hint) = text.split_once("; hint: ").map_or((text.as_str(), None), |(what, hint)| (what, Some(hint)));
+    let why = error.source().map_or(String::new(), |source| format!(": {source}"));
+    let hint = hint.map_or(String::new(), |hint| format!("; hint: {hint}"));
+    format!("{what}{why}{hint}")
 }
 
 /// Waits until nobody listens any more, or a signal comes, or the time is over.
@@ -87,6 +101,8 @@ fn until_alone(bell: &UnixStream, limit: Duration) -> io::Result<()> {
         let mut waiting = [PollFd::new(&stdout, PollFlags::empty()), PollFd::new(bell, PollFlags::IN)];
         match poll(&mut waiting, Some(&left)) {
             Err(rustix::io::Errno::INTR) => {}
+            // A wait has an end that comes before that of a long run.
+            Ok(0) if now() < until => {}
             Ok(_) => return Ok(()),
             Err(error) => return Err(error.into()),
         }

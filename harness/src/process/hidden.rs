@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use super::{agent, guard, guest, hold, in_rank, look, stage};
+use super::{agent, copy, guard, guest, hold, in_rank, look, stage};
 
 /// Handles a call of a hidden word, for the first line of `main`; `None` when `args` (the program's own name first) are an
 /// ordinary call.
@@ -15,6 +15,7 @@ pub fn hidden_word(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode>
         guard::WORD => guard::guard_room(args.collect()),
         guest::GUARD => guest::guard(args.collect()),
         guest::SWEEP => guest::sweep(args.collect()),
+        copy::COPY => copy::copy(args.collect()),
         look::LOOK => look::look(args.collect()),
         hold::WORD => hold::hold(args.collect()),
         in_rank::WORD => in_rank::enter_instance(args.collect()),

@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -54,12 +55,22 @@ pub(super) struct Ours {
     #[serde(skip)]
     guard: Option<Identity>,
     shm: Shm,
+    /// Directories that it has made besides its private one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    directories: BTreeSet<PathBuf>,
 }
 
 impl Ours {
     pub(super) fn new(marker: String) -> Self {
-        let (known, signalled) = (BTreeSet::new(), BTreeSet::new());
-        Self { marker, since: None, known, signalled, guard: None, shm: Shm::now() }
+        Self {
+            marker,
+            since: None,
+            known: BTreeSet::new(),
+            signalled: BTreeSet::new(),
+            guard: None,
+            shm: Shm::now(),
+            directories: BTreeSet::new(),
+        }
     }
 
     /// The same, beside the guard of this process.
@@ -69,6 +80,21 @@ impl Ours {
 
     pub(super) fn marker(&self) -> &str {
         &self.marker
+    }
+
+    /// A directory, from before it is made until it is removed.
+    pub(super) fn own(&mut self, directory: PathBuf) {
+        self.directories.insert(directory);
+    }
+
+    /// No directory of it after all.
+    pub(super) fn disown(&mut self, directory: &Path) {
+        self.directories.remove(directory);
+    }
+
+    /// What it has made besides its private directory.
+    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.directories.iter().map(PathBuf::as_path)
     }
 
     /// A launch begins with this process.

@@ -51,15 +51,20 @@ pub(super) fn marker(attempt: &str) -> String {
     format!("{}.{pid}.{start}.{n}.", attempt.chars().map(plain).collect::<String>())
 }
 
+/// Eight digits that tell one from another.
+pub(super) fn digits(of: &impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    format!("{:08x}", hasher.finish() & 0xffff_ffff)
+}
+
 impl Scratch {
     /// Makes the directory for `ours` below `base`, complete with its record from the first moment it has its name.
     pub(super) fn create(base: &Path, ours: &Ours) -> Result<Self, ProcessError> {
         let failed = |path: &Path, source| ProcessError::Scratch { path: path.to_owned(), source };
         for salt in 0..64_u32 {
             secure_base(base)?;
-            let mut hasher = DefaultHasher::new();
-            (ours.marker(), salt).hash(&mut hasher);
-            let name = format!("{:08x}", hasher.finish() & 0xffff_ffff);
+            let name = digits(&(ours.marker(), salt));
             let draft = Self { dir: base.join(format!(".{name}")) };
             match private_dir(&draft.dir) {
                 // NotFound: another harness has just removed the empty base.
@@ -96,8 +101,12 @@ impl Scratch {
             .try_for_each(|dir| private_dir(dir))
             .map_err(failed)?;
         ours.begin_before_all();
-        let json = serde_json::to_vec(&Record { owner: Owner::this_process(), ours }).map_err(io::Error::from);
-        json.and_then(|json| fs::write(dir.join(GUEST), json)).map_err(failed)
+        let json = serde_json::to_vec(&Record { owner: Owner::this_process(), ours: ours.clone() });
+        json.map_err(io::Error::from).and_then(|json| fs::write(dir.join(GUEST), json)).map_err(failed)?;
+        make_owned(&mut ours).inspect_err(|_| {
+            remove_owned(&ours, &mut Vec::new());
+            scratch.remove(&mut Vec::new());
+        })
     }
 
     /// What [`Scratch::guest`] has written down.
@@ -136,25 +145,44 @@ impl Scratch {
 
     /// Removes the directory with everything in it, and the base when it was the last. Tells whether it is gone.
     pub(super) fn remove(&self, left: &mut Vec<String>) -> bool {
-        let mut last = None;
-        // A dying process may still write, and a mount may still be going away.
-        for _ in 0..20 {
-            match fs::remove_dir_all(&self.dir) {
-                Ok(()) => {
-                    last = None;
-                    break;
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
-                Err(error) => last = Some(error),
-            }
-            make_writable(&self.dir);
-            thread::sleep(Duration::from_millis(50));
+        let removed = remove_tree(&self.dir);
+        if !matches!(removed, Ok(false)) {
+            // Only when empty; another harness may be using it.
+            let _ = self.dir.parent().map(fs::remove_dir);
         }
-        // Only when empty; another harness may be using it.
-        let _ = self.dir.parent().map(fs::remove_dir);
-        left.extend(last.as_ref().map(|error| format!("{}: {error}", self.dir.display())));
-        last.is_none()
+        tell(removed, &self.dir, left)
     }
+}
+
+/// Removes what an attempt has made besides its private directory.
+pub(super) fn remove_owned(ours: &Ours, left: &mut Vec<String>) {
+    ours.directories().for_each(|dir| {
+        tell(remove_tree(dir), dir, left);
+    });
+}
+
+/// Removes a directory with everything in it. Tells whether there was one.
+fn remove_tree(dir: &Path) -> io::Result<bool> {
+    let mut last = Ok(true);
+    // A dying process may still write, and a mount may still be going away.
+    for _ in 0..20 {
+        match fs::remove_dir_all(dir) {
+            Ok(()) => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => last = Err(error),
+        }
+        make_writable(dir);
+        thread::sleep(Duration::from_millis(50));
+    }
+    last
+}
+
+/// Whether it was removed; why not, among what is `left`.
+fn tell(removed: io::Result<bool>, dir: &Path, left: &mut Vec<String>) -> bool {
+    removed.unwrap_or_else(|error| {
+        left.push(format!("{}: {error}", dir.display()));
+        false
+    })
 }
 
 /// The directories below `base` that wait for somebody to clear them.
@@ -182,6 +210,18 @@ pub(super) fn stale(base: &Path) -> Result<Vec<(Scratch, Standing, Option<Record
 fn age(dir: &Path) -> Duration {
     let modified = fs::metadata(dir).and_then(|meta| meta.modified());
     modified.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
+}
+
+/// Makes what an attempt has besides its private directory, once it is written down whose it is. What cannot be made is not
+/// the attempt's: it may be somebody else's.
+pub(super) fn make_owned(ours: &mut Ours) -> Result<(), ProcessError> {
+    let wanted: Vec<PathBuf> = ours.directories().map(Path::to_owned).collect();
+    wanted.into_iter().try_for_each(|path| {
+        private_dir(&path).map_err(|source| {
+            ours.disown(&path);
+            ProcessError::Scratch { path, source }
+        })
+    })
 }
 
 /// Makes `base` if absent, and refuses one that others could have prepared or can look into.

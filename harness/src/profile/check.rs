@@ -174,6 +174,13 @@ fn container(looks: &Looks<'_>) -> Vec<Finding> {
             ));
         }
     }
+    for place in table.stage_to.iter().filter(|place| !place.contains('$')) {
+        findings.push(if (looks.exists)(Path::new(place)) {
+            good("container.stage_to", format!("{place} is there; each node must have it for itself"))
+        } else {
+            lacking("container.stage_to", format!("no {place}"), "a directory of each node's own disk, such as /tmp")
+        });
+    }
     let images = table.images.iter().filter(|images| !images.contains('$'));
     findings.extend(images.filter(|images| !(looks.exists)(Path::new(images))).map(|images| {
         lacking("container.images", format!("no {images}"), "make it, or leave it out where images may lie anywhere")

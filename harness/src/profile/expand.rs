@@ -31,6 +31,7 @@ impl Profile {
         }
         profile.container.binds.iter_mut().flatten().for_each(|bind| expand("container.binds", bind));
         profile.container.images.iter_mut().for_each(|images| expand("container.images", images));
+        profile.container.stage_to.iter_mut().for_each(|place| expand("container.stage_to", place));
         profile.container.runtime.iter_mut().for_each(|runtime| expand("container.runtime", runtime));
         profile.launcher.agent.iter_mut().for_each(|word| expand("launcher.agent", word));
         for host in &mut profile.host_mpi {
@@ -55,6 +56,18 @@ impl HostTable {
         host.env.values_mut().for_each(|value| expand("host_mpi.env", value));
         (host, unset)
     }
+}
+
+/// One text with the variables of `env` in place of their names.
+///
+/// # Errors
+/// One that is not set.
+pub fn expanded(key: &str, text: &str, env: &BTreeMap<String, String>) -> Result<String, Unset> {
+    let mut unset = None;
+    let made = replaced(text, env, &mut |variable| {
+        unset.get_or_insert_with(|| Unset { key: key.to_owned(), variable: variable.to_owned() });
+    });
+    unset.map_or(Ok(made), Err)
 }
 
 /// `text` with values; a name without one stays, and is told.

@@ -44,6 +44,10 @@ fn faults_are_named_with_file_line_key_and_hint() {
         &["line 3", "scheduler.directives", "{queue}", "{account}"],
     );
     check("schema = 1\n[container]\nruntime = \"docker\"", &["line 3", "container.runtime", "docker"]);
+    let staged = |rest: &str| format!("schema = 1\n[container]\nstage_to = \"/tmp\"\n{rest}");
+    check(&staged("").replace("/tmp", "tmp"), &["line 3", "container.stage_to", "`tmp`", "absolute"]);
+    check(&staged("images = \"/allowed\""), &["line 3", "container.stage_to", "from the directory `images`"]);
+    check(&staged("by_launcher = [\"-C\", \"{name}\"]"), &["line 3", "container.stage_to", "by_launcher"]);
     check("schema = 1\n[modes]\nembeded = { max_nodes = 1 }", &["line 3", "embeded", "hybrid-sharens"]);
     check("schema = 1\n[modes]\nhybrid = { max_nodes = 0 }", &["line 3", "nonzero"]);
     check(

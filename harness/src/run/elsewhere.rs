@@ -46,12 +46,14 @@ impl Elsewhere<'_> {
         remote(self.nodes, &hosts, &tool.args(words.iter().copied()))
     }
 
-    /// Makes the attempt's directories on each, guarded for as long as a launch of `limit` may last; else why there is no
+    /// Makes all directories of the attempt on each, guarded for as long as a launch of `limit` may last; else why there is no
     /// launch.
     pub(super) fn prepare(&self, attempt: &mut Attempt<'_>, limit: Duration) -> Result<Option<Outcome>, RunError> {
         let seconds = limit.saturating_add(AROUND).as_secs().to_string();
         let (marker, scratch) = (attempt.marker().to_owned(), attempt.scratch().to_string_lossy().into_owned());
-        let commands = self.commands(&[GUARD, &marker, &scratch, &seconds]);
+        let owned: Vec<String> = attempt.directories().map(|dir| dir.to_string_lossy().into_owned()).collect();
+        let words = [GUARD, &marker, &scratch, &seconds].into_iter().chain(owned.iter().map(String::as_str));
+        let commands = self.commands(&words.collect::<Vec<_>>());
         // A step is on all of them, a remote shell on one.
         let nodes = self.hosts.len() / commands.len().max(1);
         let (mut guarded, mut said) = (vec![0; commands.len()], String::new());

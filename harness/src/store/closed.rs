@@ -1,6 +1,6 @@
 //! The end of a run: `closed.json` says how many attempts it has, and seals its files.
 
-use std::{collections::BTreeMap, fs, io::ErrorKind, path::Path};
+use std::{collections::BTreeMap, io::ErrorKind, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,6 @@ use crate::{id::Sha256, record::SCHEMA};
 
 /// The file's name.
 pub(super) const CLOSED: &str = "closed.json";
-const DRAFT: &str = ".closed.json.new";
 
 /// `closed.json`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,14 +47,8 @@ impl Closed {
 
     /// Writes the file: from then on the run is closed.
     pub(super) fn write(&self, dir: &Path) -> Result<(), StoreError> {
-        let (draft, path) = (dir.join(DRAFT), dir.join(CLOSED));
         let text = serde_json::to_string_pretty(self).unwrap_or_else(|error| unreachable!("plain data: {error}"));
-        // Left by a harness that was killed here: the lock is ours now.
-        let _ = fs::remove_file(&draft);
-        disk::write_new(&draft, (text + "\n").as_bytes())
-            .and_then(|()| fs::rename(&draft, &path))
-            .and_then(|()| disk::sync_dir(dir))
-            .map_err(failed("write", &path))
+        disk::replace(&dir.join(CLOSED), (text + "\n").as_bytes())
     }
 
     /// What the file says, if there is one.

@@ -18,6 +18,18 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
+/// Puts other contents into a file: whoever reads it sees the old ones or the new ones.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = path.with_file_name(format!(".{name}.new"));
+    // Left by a harness that was killed here: the lock is ours now.
+    let _ = fs::remove_file(&draft);
+    write_new(&draft, bytes)
+        .and_then(|()| fs::rename(&draft, path))
+        .and_then(|()| sync_dir(path.parent().unwrap_or(path)))
+        .map_err(failed("write", path))
+}
+
 /// Makes a directory and those above it.
 pub(super) fn make_dirs(dir: &Path) -> Result<(), StoreError> {
     // The parent of a relative name is the empty path.

@@ -21,5 +21,6 @@ mod cluster {
     mod oar;
     mod slurm;
     mod ssh;
+    mod staged;
     mod submit;
 }

@@ -179,6 +179,7 @@ impl Bench {
             files: Vec::new(),
             origins: BTreeMap::new(),
             profile: None,
+            staged: Vec::new(),
         };
         let mut store = Store::create(self.dir.path(), &manifest, &design).unwrap();
         let (runtime, env) = (self.runtime(fault.through), self.edge.launch_env());

@@ -5,6 +5,7 @@
 mod duets;
 mod ends;
 mod images;
+mod staged;
 
 use std::{
     collections::BTreeSet,

@@ -11,7 +11,7 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use harness::{
     id::Sha256,
-    record::{Manifest, Record, SCHEMA, Sample},
+    record::{Manifest, Record, SCHEMA, Sample, Staging},
     store::{self, Run, Store, StoreError, Tail},
 };
 
@@ -59,6 +59,33 @@ fn a_place_that_cannot_hold_runs_is_named() {
         let expected = format!("cannot create {}; hint: a directory is needed", root.path().join(named).display());
         assert!(error.starts_with(&expected), "{error}");
     }
+}
+
+#[test]
+fn a_run_that_is_gone_on_with_adds_to_its_manifest_where_its_files_lie_now() {
+    let root = tempfile::tempdir().unwrap();
+    let staging = |directory: &str| Staging {
+        place: "/tmp".into(),
+        directory: directory.into(),
+        by: "copy".into(),
+        nodes: vec!["n1".into()],
+        files: Vec::new(),
+    };
+    let mut store = create(root.path());
+    append(&mut store, &[launch(1)]);
+    store.staged(staging("/tmp/one")).unwrap();
+    let dir = store.dir().to_owned();
+    drop(store);
+    let (mut store, run) = Store::resume(&dir).unwrap();
+    assert_eq!(run.manifest.staged, [staging("/tmp/one")]);
+    // As a harness leaves it that is killed while it writes.
+    fs::write(dir.join(".manifest.json.new"), "{").unwrap();
+    store.staged(staging("/tmp/two")).unwrap();
+    append(&mut store, &[launch(2)]);
+    store.close().unwrap();
+    let run = store::load(&dir).unwrap();
+    assert_eq!(run.manifest.staged, ["/tmp/one", "/tmp/two"].map(staging));
+    assert!(run.closed && !dir.join(".manifest.json.new").exists());
 }
 
 #[test]

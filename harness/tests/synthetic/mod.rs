@@ -392,6 +392,7 @@ pub(crate) fn manifest(design: &Design) -> Manifest {
         ],
         origins: text(&[("blocks", "campaign"), ("seed", "flag"), ("site", "built-in")]),
         profile: None,
+        staged: Vec::new(),
     }
 }
 
