@@ -191,6 +191,24 @@ pub struct HostMpi {
     pub mpi: Mpi,
     /// Where: `bin/mpirun` and `lib` lie below.
     pub prefix: PathBuf,
+    /// What programs that load it need in their environment, besides `lib` in `LD_LIBRARY_PATH` or in its place.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+}
+
+impl HostMpi {
+    /// One that lies where it was made for, or finds itself.
+    #[must_use]
+    pub fn new(mpi: Mpi, prefix: PathBuf) -> Self {
+        Self { mpi, prefix, env: BTreeMap::new() }
+    }
+
+    /// The whole environment of programs that load it.
+    #[must_use]
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let usual = ("LD_LIBRARY_PATH".to_owned(), self.prefix.join("lib").to_string_lossy().into_owned());
+        [usual].into_iter().chain(self.env.clone()).collect()
+    }
 }
 
 /// An image that holds bench-app, and an MPI of its own unless it is the base image.

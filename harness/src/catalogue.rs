@@ -39,7 +39,7 @@ pub struct Release {
 pub enum Source {
     /// The wheel of a Python package, relocatable; for the host and for images.
     Wheel(Digests),
-    /// A suite of Debian, whose own packages are installed; for images.
+    /// A suite of Debian, whose own packages are taken; for images, and for hosts whose C library is as new.
     Debian(Suite),
     /// A release tarball, compiled; for the host and for images.
     Tarball(Tarball),
@@ -187,7 +187,7 @@ impl Catalogue {
         self.openmpi.iter().filter(buildable).map(|release| &release.version)
     }
 
-    /// The versions that there can be both images and host installations of.
+    /// The versions that go everywhere: into images, and on every host, with headers to compile against.
     pub fn for_both(&self) -> impl Iterator<Item = &MpiVersion> {
         let both = |release: &&Release| match &release.source {
             Source::Wheel(_) | Source::Tarball(_) => !release.optional,

@@ -293,7 +293,7 @@ pub struct ReportArgs {
 
 #[derive(Debug, Subcommand)]
 enum MpiCommand {
-    /// Install versions into the cache, from wheels; system directories are never touched
+    /// Install versions into the cache, from wheels or a Debian's packages; system directories are never touched
     #[command(after_help = "Example:\n  sifbench mpi install 4.1.8 5.0.11")]
     Install {
         /// Versions, such as 4.1.8

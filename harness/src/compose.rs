@@ -152,8 +152,9 @@ pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, ground: &Ground<'_
     };
     Ok(match stack {
         Stack::Native { host, app: path } => {
-            let app = app(&path.to_string_lossy()).env("LD_LIBRARY_PATH", library_dir(host));
-            let app = settings.env.iter().fold(app, |app, (name, value)| app.env(name, value));
+            let app = app(&path.to_string_lossy());
+            let env = host.environment();
+            let app = env.iter().chain(&settings.env).fold(app, |app, (name, value)| app.env(name, value));
             commands(launch(app, host))
         }
         Stack::Embedded { image } => {
@@ -194,7 +195,8 @@ pub fn around(case: &Case, app: &dyn Fn(&str) -> CommandSpec, ground: &Ground<'_
         }
         Stack::Bind { host, image } => {
             let prefix = host.prefix.to_string_lossy();
-            let options = options.bind(&prefix).env("LD_LIBRARY_PATH", &library_dir(host));
+            let env = host.environment();
+            let options = env.iter().fold(options.bind(&prefix), |options, (name, value)| options.env(name, value));
             commands(launch(runtime.exec(app(APP_IN_IMAGE), &image.path, &options), host))
         }
     })
@@ -267,8 +269,4 @@ fn with_variable(inner: CommandSpec, (name, value): (&str, &str)) -> CommandSpec
 /// Only `mpirun` takes parameters as arguments; to others they are variables.
 fn with_mca(inner: CommandSpec, settings: &Settings) -> CommandSpec {
     settings.mca.iter().fold(inner, |inner, (name, value)| inner.env(format!("OMPI_MCA_{name}"), value))
-}
-
-fn library_dir(host: &HostMpi) -> String {
-    host.prefix.join("lib").to_string_lossy().into_owned()
 }

@@ -156,6 +156,10 @@ pub struct Overrides {
 pub trait Parts {
     /// Prefix of the host's MPI.
     fn host_prefix(&self, version: &MpiVersion) -> PathBuf;
+    /// What programs that load it need beside it.
+    fn host_env(&self, _: &MpiVersion) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
     /// The image with that MPI, or the base image.
     fn image(&self, version: Option<&MpiVersion>, headers: Headers<'_>) -> PathBuf;
     /// bench-app on the host.
@@ -352,7 +356,7 @@ impl Campaign {
         let mpi = |version: &MpiVersion| Mpi { implementation: Implementation::OpenMpi, version: version.clone() };
         let loaded = image.or(host);
         let headers = loaded.map_or(Headers::Shared, |version| self.app.headers(version));
-        let host = host.map(|v| HostMpi { mpi: mpi(v), prefix: parts.host_prefix(v) });
+        let host = host.map(|v| HostMpi { mpi: mpi(v), prefix: parts.host_prefix(v), env: parts.host_env(v) });
         let image = Image { mpi: image.map(mpi), path: parts.image(image, headers) };
         match (mode, host) {
             (Mode::Native, Some(host)) => Stack::Native { host, app: parts.app(headers) },

@@ -28,6 +28,7 @@ use crate::{
         MPI_IN_IMAGE,
         apptainer::{Options, Runtime},
     },
+    debian,
     id::{MpiVersion, Sha256},
     mpi::{self, MpiError, PREFIX_VARIABLES},
     tool::{ToolError, Tools},
@@ -98,7 +99,7 @@ impl Bootstrap {
     /// A Debian mirror where the machine's apt configuration names one and debootstrap is there, else a registry.
     #[must_use]
     pub fn of_machine(apt_sources: &[String], has_debootstrap: bool) -> Self {
-        let mirror = apt_sources.iter().find_map(|text| debian_mirror(text)).filter(|_| has_debootstrap);
+        let mirror = debian::mirror(apt_sources).filter(|_| has_debootstrap);
         mirror.map_or_else(
             || Bootstrap::Docker { reference: "debian:{suite}-slim".to_owned() },
             |mirror| Bootstrap::Debootstrap { mirror },
@@ -138,13 +139,6 @@ impl std::str::FromStr for Bootstrap {
             Some(_) | None => Err(format!("`{text}` is no source; hint: debootstrap:MIRROR or docker:IMAGE")),
         }
     }
-}
-
-/// The first mirror of the distribution proper in an apt source, one-line or deb822.
-fn debian_mirror(text: &str) -> Option<String> {
-    let of_debian = |uri: &&str| uri.contains("://") && uri.trim_end_matches('/').ends_with("/debian");
-    let lines = text.lines().filter(|line| line.starts_with("deb ") || line.starts_with("URIs:"));
-    lines.flat_map(str::split_whitespace).find(of_debian).map(str::to_owned)
 }
 
 fn userland_inputs(suite: &str, packages: &str) -> Inputs {
@@ -373,18 +367,6 @@ pub fn digest(path: &Path) -> Result<Sha256, ImageError> {
 mod tests {
     use super::*;
     use crate::catalogue::Release;
-
-    #[test]
-    fn mirrors_are_read_from_apts_own_configuration() {
-        let check = |text: &str, expected: Option<&str>| assert_eq!(debian_mirror(text).as_deref(), expected, "{text}");
-        check("Types: deb\nURIs: http://mirror.example/debian\nSuites: x\n", Some("http://mirror.example/debian"));
-        check(
-            "# deb http://a.example/debian x\ndeb [arch=amd64] https://b.example/debian/ trixie main",
-            Some("https://b.example/debian/"),
-        );
-        check("URIs: http://mirror.example/debian-security\n", None);
-        check("deb http://mirror.example/ubuntu noble main", None);
-    }
 
     #[test]
     fn without_a_mirror_or_debootstrap_a_registry_is_taken() {

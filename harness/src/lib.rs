@@ -11,6 +11,7 @@ pub mod command;
 pub mod compare;
 pub mod compose;
 pub mod config;
+pub mod debian;
 pub mod decision;
 pub mod diagnose;
 pub mod doctor;

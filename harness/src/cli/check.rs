@@ -44,6 +44,7 @@ pub(super) fn check(edge: &Edge, args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let (cache, catalogue, tools) = (edge.cache(), edge.catalogue()?, edge.tools());
     let (runtime, env, room) = (profile::runtime(edge)?, edge.launch_env(), edge.room());
     let host = mpi::list(&cache, &catalogue, &tools, "").into_iter().next_back().map(|installed| HostMpi {
+        env: mpi::environment(&cache, &catalogue, &installed.version, &installed.prefix),
         mpi: Mpi { implementation: Implementation::OpenMpi, version: installed.version },
         prefix: installed.prefix,
     });

@@ -54,6 +54,9 @@ impl Parts for Found<'_> {
         let of_place = self.chosen.prefix(self.edge, version);
         of_place.unwrap_or_else(|| mpi::prefix(self.cache, self.catalogue, version))
     }
+    fn host_env(&self, version: &MpiVersion) -> BTreeMap<String, String> {
+        mpi::environment(self.cache, self.catalogue, version, &self.host_prefix(version))
+    }
     fn image(&self, version: Option<&MpiVersion>, headers: Headers<'_>) -> PathBuf {
         self.chosen.profile.image(&image::path(self.cache, self.catalogue, version, headers))
     }

@@ -16,10 +16,11 @@ use crate::{
     case::{Case, Stack},
     catalogue::{Catalogue, Source},
     config::{self, Campaign, Nowhere, Overrides},
+    debian::DebianError,
     id::MpiVersion,
     image::Builder,
     kit::{CAMPAIGNS, Kit, MANIFEST, VERSIONS, pack::Packing},
-    mpi,
+    mpi::{self, MpiError},
 };
 
 #[derive(Debug, Subcommand)]
@@ -110,10 +111,17 @@ pub(super) fn build(edge: &Edge, args: &PackArgs) -> anyhow::Result<ExitCode> {
     }
     for version in &needs.hosts {
         match &catalogue.openmpi(version)?.source {
-            // What lies on this machine, or is made for images alone, is the site's to bring.
-            Source::Prefix(_) | Source::Debian(_) => {}
-            Source::Wheel(_) | Source::Tarball(_) => {
-                parts.push(mpi::install(&cache, &catalogue, &tools, version)?.path);
+            // What lies on this machine is the site's to bring.
+            Source::Prefix(_) => {}
+            Source::Wheel(_) | Source::Tarball(_) | Source::Debian(_) => {
+                match mpi::install(&cache, &catalogue, &tools, version) {
+                    Ok(made) => parts.push(made.path),
+                    // It could not be tried here; its image is in the kit.
+                    Err(MpiError::Debian(error @ DebianError::Libc { .. })) => {
+                        edge.say(&format!("Open MPI {version} goes into the kit as an image alone: {error}"));
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
     }

@@ -1,16 +1,13 @@
 //! `sifbench mpi` and `sifbench image`: what launches are made of.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 
 use super::{BuildArgs, edge::Edge, profile, progress::Progress};
 use crate::{
     app::{Compilation, Headers},
+    debian,
     id::MpiVersion,
     image::{self, Bootstrap, Builder},
     mpi,
@@ -81,12 +78,8 @@ pub(super) fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitC
 
 /// Where this machine takes the userlands of its images from.
 pub(super) fn machine_bootstrap(edge: &Edge) -> Bootstrap {
-    let files = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = files.chain([PathBuf::from("/etc/apt/sources.list")]).collect();
-    files.sort();
-    let texts: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
     let debootstrap = edge.on_path("debootstrap").is_some() || Path::new("/usr/sbin/debootstrap").is_file();
-    Bootstrap::of_machine(&texts, debootstrap)
+    Bootstrap::of_machine(&debian::apt_sources(), debootstrap)
 }
 
 /// `sifbench image list`.

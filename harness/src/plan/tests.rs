@@ -23,7 +23,7 @@ fn case(version: &str) -> Case {
     let cells = [8, MI, 4 * MI, 8 * MI].map(|bytes| cell(Kernel::Latency, bytes)).into_iter();
     let cells = cells.chain([8, 4 * MI, 8 * MI].map(|bytes| cell(Kernel::Bandwidth, bytes))).collect();
     Case {
-        stack: Stack::Native { host: HostMpi { mpi, prefix: "/mpi".into() }, app: "/app".into() },
+        stack: Stack::Native { host: HostMpi::new(mpi, "/mpi".into()), app: "/app".into() },
         workload: Workload {
             cells,
             rounds: NonZeroU32::MIN,

@@ -83,7 +83,8 @@ impl Bench {
 
     fn host(&self, version: &str) -> HostMpi {
         let mpi = mpi(version);
-        HostMpi { prefix: mpi::prefix(&self.edge.cache(), &self.edge.catalogue().unwrap(), &mpi.version), mpi }
+        let prefix = mpi::prefix(&self.edge.cache(), &self.edge.catalogue().unwrap(), &mpi.version);
+        HostMpi::new(mpi, prefix)
     }
 
     fn image(&self, version: Option<&str>) -> Image {

@@ -197,6 +197,36 @@ fn debians_own_packages_run_embedded_and_under_a_wheel_of_the_host() {
     }
 }
 
+/// Unpacked into the cache, Debian's own Open MPI launches whatever a wheel does, and its ranks load it and its settings.
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and Debian's 4.1.4 on the host and as images (scripts/test)"]
+fn debians_own_packages_are_a_host_in_every_mode_that_has_one() {
+    let bench = Bench::new();
+    let hosts = Mode::that(|row| row.host);
+    let versions = "[\"4.1.4\", \"4.1.8\"]";
+    let campaign = campaign(&hosts, "", 0, "latency = [\"8\", \"64Ki\"]", "")
+        .replace("versions = [\"\"]\n", "")
+        .replace("[workload]", &format!("[matrix]\nhosts = {versions}\nimages = {versions}\n[workload]"));
+    let run = bench.run(&campaign);
+    bench.assert_clean();
+    let debians: MpiVersion = "4.1.4".parse().unwrap();
+    let version = |case: &Case| case.stack.host().unwrap().mpi.version.clone();
+    let cases: Vec<_> = run.design.cases.iter().filter(|case| version(case) == debians).collect();
+    let modes: BTreeSet<Mode> = cases.iter().map(|case| case.stack.mode()).collect();
+    assert_eq!(modes, hosts.into_iter().collect());
+    for case in cases {
+        let record = records_of(&run, case)[0];
+        assert_eq!(record.outcome, Outcome::Completed, "{}: {:?}", case.label(), record.said);
+        let image = case.stack.image().and_then(|image| image.mpi.as_ref()).map(|mpi| mpi.version.clone());
+        let loaded = image.unwrap_or_else(|| debians.clone());
+        let library = &record.hello.as_ref().unwrap().library;
+        assert!(library.contains(&format!("v{loaded}")), "{}: {library}", case.label());
+        // bookworm's /etc/openmpi says so, and no other's may.
+        let set = &record.observed.late.as_ref().unwrap().variables["btl"];
+        assert_eq!(set == "^uct,openib,ofi", loaded == debians, "{}: {set}", case.label());
+    }
+}
+
 /// What is known of two series of Open MPI: a newer host and an older image do not find each other, the other way round
 /// works; and plain hybrid hangs at 4 MiB by the image's own doing.
 #[test]

@@ -175,7 +175,7 @@ pub(crate) fn case(stack: Stack, sizes: &[&str]) -> Case {
 }
 
 pub(crate) fn host(version: &str) -> HostMpi {
-    HostMpi { mpi: mpi(version), prefix: PathBuf::from(format!("/home/user/.cache/sifbench/mpi/{version}")) }
+    HostMpi::new(mpi(version), PathBuf::from(format!("/home/user/.cache/sifbench/mpi/{version}")))
 }
 
 pub(crate) fn image(version: Option<&str>) -> Image {
