@@ -106,13 +106,19 @@ pub struct Report {
 pub struct Bounds {
     /// The fastest copy within one rank's memory, by size, ns: no message of a node that is copied at all takes less.
     pub copies: Vec<(Bytes, f64)>,
-    /// Round trips of a flag between the cores of the two measuring ranks; none where they share no memory.
+    /// The fastest half round trip between two nodes over TCP, by size, ns; none where the measuring ranks share memory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<(Bytes, f64)>,
+    /// The shortest round trips of the two measuring ranks.
     pub canary: Option<Canary>,
 }
 
 /// Where the canary's medians lie over all visits, ns. States of a machine that change every latency show here.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Canary {
+    /// Between nodes it is a byte over TCP, else a flag between the ranks' cores.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub between_nodes: bool,
     /// 10 % were shorter.
     pub p10: f64,
     /// Half were shorter.

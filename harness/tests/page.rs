@@ -8,7 +8,7 @@ mod synthetic;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use bench_app::{Bytes, Kernel};
+use bench_app::{Bytes, Kernel, facts::Late};
 use harness::{
     case::Mode,
     decision::Pairs,
@@ -454,4 +454,18 @@ fn a_cause_that_many_crossings_share_is_told_once() {
     let ids: Vec<&str> = group.split("id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert_eq!(ids.len(), 8, "{ids:?}");
     assert!(ids.iter().all(|id| maps.contains(&format!("href=\"#{id}\""))));
+}
+
+/// What two nodes allow is told as such: no flag goes between cores that share no memory.
+#[test]
+fn between_nodes_the_bounds_are_those_of_the_wire() {
+    let mut run = synthetic::quick(12, 1);
+    for (record, ns) in run.records.iter_mut().zip((0..).map(|n| 34_600_000.0 + 1000.0 * f64::from(n))) {
+        record.observed.streams = vec![(Bytes(4 << 20), ns)];
+        record.observed.late = Some(Late { canary_over: Some("10.77.0.2".into()), ..Late::default() });
+    }
+    let page = check(&run.report());
+    assert!(page.contains("A byte goes to the other node and back over TCP without MPI in 80.8 ns"));
+    assert!(page.contains("Fastest ways to the other node over TCP without MPI: 4 MiB 34.6 ms."));
+    assert!(!page.contains("between the two ranks' cores"));
 }

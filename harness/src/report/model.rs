@@ -94,17 +94,22 @@ impl<'a> Run<'a> {
     fn bounds(&self) -> Bounds {
         let analysed = self.records.iter().filter(|r| is_analysed(r.purpose) && r.outcome == Outcome::Completed);
         let observed: Vec<&Observed> = analysed.map(|record| &record.observed).collect();
-        let mut copies: BTreeMap<Bytes, f64> = BTreeMap::new();
-        for (bytes, ns) in observed.iter().flat_map(|observed| &observed.copies) {
-            copies.entry(*bytes).and_modify(|least| *least = least.min(*ns)).or_insert(*ns);
-        }
+        let fastest = |of: fn(&Observed) -> &Vec<(Bytes, f64)>| {
+            let mut fastest: BTreeMap<Bytes, f64> = BTreeMap::new();
+            for (bytes, ns) in observed.iter().flat_map(|observed| of(observed)) {
+                fastest.entry(*bytes).and_modify(|least| *least = least.min(*ns)).or_insert(*ns);
+            }
+            fastest.into_iter().collect()
+        };
+        let between_nodes =
+            observed.iter().any(|observed| observed.late.as_ref().is_some_and(|l| l.canary_over.is_some()));
         let visits = observed.iter().flat_map(|observed| &observed.canary);
         let readings = stats::sorted(&visits.flat_map(|(_, before, after)| [*before, *after]).collect::<Vec<_>>());
         let canary = || {
             let [p10, median, p90] = [0.1, 0.5, 0.9].map(|q| stats::quantile_of_sorted(&readings, q));
-            Some(Canary { p10: p10?, median: median?, p90: p90?, k: readings.len() })
+            Some(Canary { between_nodes, p10: p10?, median: median?, p90: p90?, k: readings.len() })
         };
-        Bounds { copies: copies.into_iter().collect(), canary: canary() }
+        Bounds { copies: fastest(|o| &o.copies), streams: fastest(|o| &o.streams), canary: canary() }
     }
 
     fn cases(&self) -> Vec<CaseReport> {

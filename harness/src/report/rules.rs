@@ -3,9 +3,8 @@
 
 use bench_app::Bytes;
 
-use crate::{decision::Pairs, stats::Method};
-
 use super::{CaseReport, CellStatus, Report, Role, units, words::percent};
+use crate::{decision::Pairs, stats::Method};
 
 /// A rule, and how a run stands to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,13 +157,19 @@ fn bounds(report: &Report) -> (bool, String) {
     let known = &report.bounds;
     let canary = known.canary.map(|canary| {
         let [p10, median, p90] = [canary.p10, canary.median, canary.p90].map(units::time);
-        format!("A flag goes between the two ranks' cores and back without MPI in {median} (p10 {p10}, p90 {p90}).")
+        let what = match canary.between_nodes {
+            true => "A byte goes to the other node and back over TCP",
+            false => "A flag goes between the two ranks' cores and back",
+        };
+        format!("{what} without MPI in {median} (p10 {p10}, p90 {p90}).")
     });
-    let copy = |(bytes, ns): &(Bytes, f64)| format!("{bytes} {}", units::time(*ns));
-    let copies: Vec<String> = known.copies.iter().map(copy).collect();
-    let copies =
-        (!copies.is_empty()).then(|| format!("Fastest copies within one rank's memory: {}.", copies.join(", ")));
-    match [canary, copies].into_iter().flatten().collect::<Vec<_>>().join(" ") {
+    let listed = |what: &str, times: &[(Bytes, f64)]| {
+        let times: Vec<String> = times.iter().map(|(bytes, ns)| format!("{bytes} {}", units::time(*ns))).collect();
+        (!times.is_empty()).then(|| format!("{what}: {}.", times.join(", ")))
+    };
+    let copies = listed("Fastest copies within one rank's memory", &known.copies);
+    let streams = listed("Fastest ways to the other node over TCP without MPI", &known.streams);
+    match [canary, copies, streams].into_iter().flatten().collect::<Vec<_>>().join(" ") {
         none if none.is_empty() => (false, "No launch has recorded any.".to_owned()),
         words => (true, words),
     }
