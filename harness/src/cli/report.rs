@@ -6,7 +6,8 @@ use anyhow::Context as _;
 
 use super::{ReportArgs, edge::Edge};
 use crate::{
-    explain, recommend,
+    explain,
+    recommend::{self, place::Place},
     report::{self, html::Beside},
     store,
 };
@@ -31,7 +32,7 @@ pub(super) fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode>
     parent
         .map_or(Ok(()), fs::create_dir_all)
         .with_context(|| format!("cannot create the directory of {}", output.display()))?;
-    let recommendation = recommend::recommend(&report, &run.design);
+    let recommendation = recommend::recommend(&report, &run.design, &Place::of(&run.manifest));
     let log = |attempt| store::said(&dir, attempt);
     let explanation = explain::explain(&run, &report, &log, None)?;
     let beside = Beside { recommendation: Some(&recommendation), explanation: Some(&explanation) };
