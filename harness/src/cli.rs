@@ -7,6 +7,7 @@ pub mod compare;
 mod doctor;
 pub mod edge;
 mod explain;
+mod export;
 mod grid;
 mod init;
 mod kit;
@@ -57,6 +58,7 @@ use crate::{
         sifbench submit quick --dry-run     the script of a job for the scheduler here\n  \
         sifbench matrix                     every host's Open MPI with every image's\n  \
         sifbench report                     tables, and an HTML page of the newest run\n  \
+        sifbench export --to shared         a copy of a run without names of hosts and people\n  \
         sifbench recommend                  what to type here, and what it costs\n  \
         sifbench explain                    why cases failed or are slow, and what helps\n  \
         sifbench compare results/a results/b     what changed from one run to another\n  \
@@ -84,6 +86,8 @@ enum Command {
     Pilot(pilot::PilotArgs),
     /// Show a run: tables here, and one self-contained HTML page
     Report(ReportArgs),
+    /// Copy a run without names of hosts and people, to share it
+    Export(export::ExportArgs),
     /// Say what to type here, what it costs, and what is ruled out
     Recommend(recommend::RecommendArgs),
     /// Say why cases have no figure or are slow, with the evidence and what helps
@@ -289,6 +293,9 @@ pub struct ReportArgs {
     /// Print the report as JSON and write no page
     #[arg(long)]
     pub json: bool,
+    /// Hide names of hosts and people in all of it [default: as the profile's privacy.redact says]
+    #[arg(long)]
+    pub redact: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -366,6 +373,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Matrix(args) => commands::run(&edge, &args.clone().into()),
         Command::Pilot(args) => pilot::pilot(&edge, args),
         Command::Report(args) => report::report(&edge, args),
+        Command::Export(args) => export::export(&edge, args),
         Command::Recommend(args) => recommend::recommend(&edge, args),
         Command::Explain(args) => explain::explain(&edge, args),
         Command::Compare(args) => compare::compare(&edge, args),

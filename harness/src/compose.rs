@@ -225,12 +225,17 @@ impl Life {
     /// A step on every node holds it.
     fn held(&self, spread: &Spread<'_>) -> InstanceCommands {
         let [start, stop] = self.words();
+        let hosts: Vec<&str> = spread.hosts().collect();
+        if spread.around.by_hand {
+            let hold = CommandSpec::new("sh").args(["-c".to_owned(), format!("{} && sleep infinity", self.start)]);
+            let start = Start::Held { holder: srun::helper(hold, &hosts, spread.around), nodes: spread.count() };
+            return InstanceCommands { start, probe: spread.everywhere(&self.probe), stop: Vec::new() };
+        }
         let hold = CommandSpec::new(spread.around.tool.to_string_lossy())
             .args(["__hold".to_owned(), start.len().to_string()])
             .args(start)
             .args(stop);
-        let hosts: Vec<&str> = spread.hosts().collect();
-        let start = Start::Held { holder: srun::helper(hold, &hosts), nodes: spread.count() };
+        let start = Start::Held { holder: srun::helper(hold, &hosts, spread.around), nodes: spread.count() };
         InstanceCommands { start, probe: spread.everywhere(&self.probe), stop: Vec::new() }
     }
 

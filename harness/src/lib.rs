@@ -27,6 +27,7 @@ pub mod process;
 pub mod profile;
 pub mod recommend;
 pub mod record;
+pub mod redact;
 pub mod report;
 pub mod run;
 pub mod site;

@@ -28,7 +28,9 @@ pub use self::{
     setup::{SEES as SETUP_SEES, Setup, SetupError},
     shelf::{BUILT_IN, Origin, Resolved, Shelf},
     show::annotated,
-    tables::{ContainerTable, HostTable, LauncherTable, LimitsTable, ModeTable, SchedulerTable, Transport},
+    tables::{
+        ContainerTable, HostTable, LauncherTable, LimitsTable, ModeTable, PrivacyTable, SchedulerTable, Transport,
+    },
 };
 use crate::{
     case::Mode,
@@ -127,6 +129,8 @@ pub struct Profile {
     pub transport: BTreeMap<String, Transport>,
     /// Deadlines, s, as in a campaign.
     pub limits: LimitsTable,
+    /// What is hidden where runs are shared.
+    pub privacy: PrivacyTable,
 }
 
 impl Profile {

@@ -5,6 +5,7 @@
 //! each kernel and size weighs the same. Launches make the pairs that they make in the report ([`by_block`]). A case that
 //! fails anywhere is not recommended, however fast it is elsewhere.
 
+pub mod place;
 pub mod text;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use serde::Serialize;
 use crate::{
     case::{Case, Environment, Mode, Stack, Within},
     command::CommandSpec,
-    compose::{self, Ground, apptainer::Runtime},
+    compose::{self, Ground},
     id::SiteId,
     record::Design,
     report::{
@@ -24,9 +25,9 @@ use crate::{
         pairs::by_block,
         verdict::{Contrast, ratios},
     },
-    site::{Node, nodes::Nodes},
     stats,
 };
+use place::Place;
 
 /// What to type, and why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -111,9 +112,9 @@ pub struct RuledOut {
     pub why: String,
 }
 
-/// What the report of `design` recommends.
+/// What the report of `design` recommends, as it is typed at `place`.
 #[must_use]
-pub fn recommend(report: &Report, design: &Design) -> Recommendation {
+pub fn recommend(report: &Report, design: &Design, place: &Place) -> Recommendation {
     let in_containers = report.cases.iter().filter(|c| c.role != Role::Twin && c.mode.row().within != Within::Nothing);
     let mut ruled_out: Vec<RuledOut> = Vec::new();
     let mut candidates: Vec<Candidate<'_>> = Vec::new();
@@ -125,7 +126,7 @@ pub fn recommend(report: &Report, design: &Design) -> Recommendation {
     }
     let failed = report.probes.iter().filter(|p| p.cells.iter().any(|c| matches!(c.status, CellStatus::Failed { .. })));
     ruled_out.extend(failed.map(|probe| RuledOut { label: probe.label.clone(), why: probe.answer.clone() }));
-    let (choice, alike, worse) = chosen(report, &candidates);
+    let (choice, alike, worse) = chosen(report, &candidates, place);
     // What is slower than the choice, or at least not faster by what matters, cannot overturn it.
     let open = |other: &Other| match other.ratio.verdict {
         Verdict::Slower | Verdict::Equivalent | Verdict::BelowMargin => false,
@@ -210,7 +211,7 @@ fn over<'r>(report: &'r Report, case: &CaseReport, other: &'r CaseReport) -> Vec
 }
 
 /// The choice, what is not shown to be worse, and what is.
-fn chosen(report: &Report, candidates: &[Candidate<'_>]) -> (Option<Choice>, Vec<Other>, Vec<Other>) {
+fn chosen(report: &Report, candidates: &[Candidate<'_>], place: &Place) -> (Option<Choice>, Vec<Other>, Vec<Other>) {
     let beside = |best: &Candidate<'_>| -> Vec<(usize, Ratio)> {
         let others = candidates.iter().enumerate().filter(|(_, other)| !std::ptr::eq(*other, best));
         let contrasts: Vec<(usize, Contrast)> =
@@ -232,7 +233,7 @@ fn chosen(report: &Report, candidates: &[Candidate<'_>]) -> (Option<Choice>, Vec
         beside(best).into_iter().map(|(at, ratio)| Other { label: label(at), ratio }).collect();
     others.sort_by(|a, b| a.ratio.estimate.total_cmp(&b.ratio.estimate));
     let (worse, alike) = others.into_iter().partition(|other| other.ratio.verdict == Verdict::Slower);
-    (choice(report, best), alike, worse)
+    (choice(report, best, place), alike, worse)
 }
 
 /// One candidate over another, block by block.
@@ -261,11 +262,11 @@ fn trouble(candidate: &Candidate<'_>) -> (bool, u8) {
     (differ, steps)
 }
 
-fn choice(report: &Report, best: &Candidate<'_>) -> Option<Choice> {
+fn choice(report: &Report, best: &Candidate<'_>, place: &Place) -> Option<Choice> {
     let evidence = stats::paired(&best.cost)?;
     let contrast = Contrast { evidence, differs: None };
     let cost = ratios(std::iter::once(&contrast), report.margin).into_iter().next()?;
-    let (commands, image) = typed(best.case);
+    let (commands, image) = typed(best.case, place);
     let worst = best.report.figures().filter_map(|(cell, figure)| {
         let theirs = best.native.cell(cell.kernel, cell.bytes)?.figure()?;
         let baseline = report.baseline().and_then(|case| case.cell(cell.kernel, cell.bytes)?.figure());
@@ -286,7 +287,7 @@ fn choice(report: &Report, best: &Candidate<'_>) -> Option<Choice> {
 }
 
 /// The commands of a case around a program of one's own, and what its image must be like.
-fn typed(case: &Case) -> (Vec<String>, Option<String>) {
+fn typed(case: &Case, place: &Place) -> (Vec<String>, Option<String>) {
     let mut case = case.clone();
     let image =
         match &mut case.stack {
@@ -305,15 +306,13 @@ fn typed(case: &Case) -> (Vec<String>, Option<String>) {
     let hint = "and overrules the prefixes that the host's mpirun leaks (sifbench's images do; with others, put `env -u \
                 OPAL_PREFIX -u PMIX_PREFIX -u PMIX_INSTALL_PREFIX -u PRTE_PREFIX` before the last `apptainer`)";
     let image = image.map(|words| if overrules { format!("{words}, {hint}") } else { words });
-    let runtime = Runtime { program: "apptainer".to_owned() };
-    let count = case.placement.spread(case.ranks).map_or(1, |spread| spread.nodes.get());
-    let list = (1..=count).map(|number| Node::new(format!("NODE{number}"), case.ranks)).collect();
-    let nodes = Nodes { list, ..Nodes::alone("NODE1") };
-    let ground = Ground { runtime: &runtime, nodes: &nodes, instance: "NAME", gate: None };
+    let nodes = place.nodes(&case);
+    let ground = Ground { runtime: place.runtime(), nodes: &nodes, instance: "NAME", gate: None };
     // What was measured can be composed.
     let Ok(commands) = compose::around(&case, &|_| CommandSpec::new("./app"), &ground) else {
         return (Vec::new(), image);
     };
     let (before, after) = commands.instance.map_or_else(Default::default, |instance| instance.to_lines());
-    ([before, vec![commands.launch.to_string()], after].concat(), image)
+    let setup = case.stack.host().and_then(|host| place.setup(&host.mpi.version)).into_iter().collect();
+    ([setup, before, vec![commands.launch.to_string()], after].concat(), image)
 }

@@ -12,7 +12,7 @@ use bench_app::{Bytes, Kernel, facts::Late};
 use harness::{
     case::Mode,
     decision::Pairs,
-    recommend::recommend,
+    recommend::{place::Place, recommend},
     record::{Outcome, Phase},
     report::{
         CaseReport, CellStatus, Report, Verdict,
@@ -434,7 +434,7 @@ fn causes_and_the_recommendation_stand_on_the_page() {
     }
     assert!(!causes.contains("MPI_Finalize"), "what hung did not end late");
     let typed = between(&page, "<section id=\"recommendation\"", "</section>");
-    let choice = recommend(&report, &run.design).choice.unwrap();
+    let choice = recommend(&report, &run.design, &Place::of(&run.manifest)).choice.unwrap();
     assert!(typed.contains(&format!("<span class=\"name\">{}</span>", choice.label)), "{typed}");
     assert!(typed.contains("IMG") && typed.contains("ruled out"), "{typed}");
     let alone = check(&report);

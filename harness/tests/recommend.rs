@@ -5,14 +5,16 @@
 mod synthetic;
 
 use harness::{
-    recommend::{Outcome, Recommendation, recommend, text},
-    record,
+    case::Launcher,
+    profile::{Profile, Shelf},
+    recommend::{Outcome, Recommendation, place::Place, recommend, text},
+    record::{self, ProfileFact},
     report::{Verdict, table::Style},
     stats::Margin,
 };
 
 fn of(run: &synthetic::Run) -> Recommendation {
-    recommend(&run.report(), &run.design)
+    recommend(&run.report(), &run.design, &Place::of(&run.manifest))
 }
 
 fn labels(recommendation: &Recommendation) -> [Vec<&str>; 3] {
@@ -53,6 +55,55 @@ fn commands_are_typed_around_a_program_of_ones_own() {
     assert!(command.ends_with("apptainer exec --sharens IMG ./app"), "{command}");
     assert!(command.contains("/bin/mpirun -np 2 --map-by core"), "{command}");
     assert!(choice.image.unwrap().contains("env -u OPAL_PREFIX"));
+}
+
+/// On two nodes of a place with a profile: its agent, launcher, setup and runtime, and nothing that only sifbench needs.
+#[test]
+fn commands_are_typed_as_the_place_of_the_run_wants_them() {
+    let check = |name: &str, allocation: &str, facts: &[(&str, &str)], launcher: Launcher, expected: &[&str]| {
+        let mut run = synthetic::quick(16, 1);
+        let resolved = Shelf::built_in().resolve(name).unwrap();
+        let text = Profile::text(&resolved.table);
+        let fact = ProfileFact { name: name.into(), why: String::new(), text, setup: Default::default() };
+        run.manifest.profile = Some(fact);
+        let facts = std::iter::once(("allocation", allocation)).chain(facts.iter().copied());
+        run.manifest.facts.extend(facts.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        for case in run.design.cases.iter_mut() {
+            let id = case.id();
+            case.placement = "one-a-node".parse().unwrap();
+            case.settings.launcher = launcher;
+            let moved = case.id();
+            run.records.iter_mut().filter(|record| record.case == id).for_each(|record| record.case = moved.clone());
+        }
+        let choice = of(&run).choice.unwrap();
+        let commands = choice.commands.join("\n");
+        for part in expected {
+            match part.strip_prefix('!') {
+                Some(part) => assert!(!commands.contains(part), "{name}: {part}: {commands}"),
+                None => assert!(commands.contains(part), "{name}: {part}: {commands}"),
+            }
+        }
+        for part in ["SIFBENCH_ATTEMPT", "TMPDIR", "APPTAINER_CONFIGDIR", "__agent", "sifbench "] {
+            assert!(!commands.contains(part), "{name}: {part}: {commands}");
+        }
+    };
+    check(
+        "gricad",
+        "oar job 2: n1 (1), n2 (1)",
+        &[],
+        Launcher::Mpirun,
+        &["source /applis/site/nix.sh\n", "--host NODE1:1,NODE2:1", "--mca plm_rsh_agent oarsh", "-x PATH"],
+    );
+    // What the run was told wins over its profile.
+    check("oar", "oar job 2: n1 (1), n2 (1)", &[("agent", "ssh -q")], Launcher::Mpirun, &["plm_rsh_agent 'ssh -q'"]);
+    check("slurm", "slurm job 1: n1 (1), n2 (1)", &[], Launcher::Mpirun, &["!plm_rsh_agent", "-x PATH", "--prefix"]);
+    check(
+        "slurm",
+        "slurm job 1: n1 (1), n2 (1)",
+        &[("srun_mpi", "pmix_v4 (pmix_v4: completed)"), ("container_runtime", "singularity-ce version 4.1.0")],
+        Launcher::Srun,
+        &["srun --nodes=2 --ntasks=2 --ntasks-per-node=1", "--mpi=pmix_v4", "singularity exec", "!--nodelist"],
+    );
 }
 
 #[test]
@@ -111,7 +162,7 @@ fn the_published_matrix_says_what_works_and_recommends_no_mismatch() {
         let slower = crossings().filter(|c| !c.matched && c.telling.is_some_and(|t| t.verdict == Verdict::Slower));
         assert_eq!(slower.count(), 0, "{}: no mismatch that works is slower than the image's own version", matrix.mode);
     }
-    let recommendation = recommend(&report, &run.design);
+    let recommendation = recommend(&report, &run.design, &Place::of(&run.manifest));
     let choice = recommendation.choice.unwrap();
     assert_eq!((choice.label.as_str(), choice.cost.verdict), ("hybrid-sharens 4.1.8", Verdict::Equivalent));
 }

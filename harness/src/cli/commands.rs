@@ -397,6 +397,10 @@ pub(super) fn create<'e>(edge: &'e Edge, place: &mut Place<'e>, fresh: Fresh) ->
     };
     origins.insert("site".into(), site_origin);
     let mut facts = site::facts::gather(&edge.tools(), &place.runtime);
+    if design.nodes() > 1 {
+        facts.insert("agent".into(), place.nodes.reach.to_string());
+        facts.insert("instances".into(), place.nodes.strategy.to_string());
+    }
     facts.insert("allocation".into(), place.allocation.to_string());
     place.prove_pmi(edge, &design)?;
     facts.extend(place.pmi.clone().map(|pmi| ("srun_mpi".to_owned(), pmi)));

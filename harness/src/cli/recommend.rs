@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     cli::edge::Edge,
-    recommend::{self, Outcome, text},
+    recommend::{self, Outcome, place::Place, text},
     report, store,
 };
 
@@ -32,7 +32,7 @@ pub(super) fn recommend(edge: &Edge, args: &RecommendArgs) -> anyhow::Result<Exi
         .context("there is nothing to choose from; hint: `sifbench run quick` makes a run")?;
     let run = store::load(&dir)?;
     let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
-    let recommendation = recommend::recommend(&report, &run.design);
+    let recommendation = recommend::recommend(&report, &run.design, &Place::of(&run.manifest));
     let output = if args.json {
         serde_json::to_string_pretty(&recommendation)? + "\n"
     } else {

@@ -4,9 +4,11 @@ use std::{fs, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 
-use super::{ReportArgs, edge::Edge};
+use super::{ReportArgs, edge::Edge, export};
 use crate::{
-    explain, recommend,
+    explain,
+    recommend::{self, place::Place},
+    redact::{Kind, Redaction},
     report::{self, html::Beside},
     store,
 };
@@ -16,6 +18,13 @@ pub(super) fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode>
     let dir = store::resolve(&edge.results(args.dir.as_deref()))
         .context("there is nothing to report; hint: `sifbench run quick` makes a run")?;
     let run = store::load(&dir)?;
+    let mut kinds = export::of_profile(&run.manifest);
+    if args.redact {
+        kinds = Kind::ALL.to_vec();
+    }
+    let redaction = Redaction::of(&run, &kinds, &export::person(edge), &[]);
+    // A page is what is shared: names that the place wants hidden are not in it.
+    let run = if kinds.is_empty() { run } else { redaction.run(&run).context("the run cannot be redacted")? };
     let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
     if args.json {
         edge.print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
@@ -31,8 +40,8 @@ pub(super) fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode>
     parent
         .map_or(Ok(()), fs::create_dir_all)
         .with_context(|| format!("cannot create the directory of {}", output.display()))?;
-    let recommendation = recommend::recommend(&report, &run.design);
-    let log = |attempt| store::said(&dir, attempt);
+    let recommendation = recommend::recommend(&report, &run.design, &Place::of(&run.manifest));
+    let log = |attempt| store::said(&dir, attempt).iter().map(|line| redaction.text(line)).collect();
     let explanation = explain::explain(&run, &report, &log, None)?;
     let beside = Beside { recommendation: Some(&recommendation), explanation: Some(&explanation) };
     fs::write(&output, report::html::render(&report, beside))

@@ -52,8 +52,8 @@ impl Mpirun<'_> {
             Reach::Slurm => outer,
             Reach::Agent(agent) => {
                 // Daemons on other nodes get no environment; this one puts the attempt's marker and directories before them.
-                let (tool, count) = (spread.around.tool.display(), agent.len());
-                let agent = format!("{tool} __agent {count} {}", agent.join(" "));
+                let (tool, count, words) = (spread.around.tool.display(), agent.len(), agent.join(" "));
+                let agent = if spread.around.by_hand { words } else { format!("{tool} __agent {count} {words}") };
                 if self.is_orte() {
                     outer.args(["--mca", "plm", "rsh", "--mca", "plm_rsh_agent", &agent])
                 } else {
@@ -61,8 +61,9 @@ impl Mpirun<'_> {
                 }
             }
         };
-        let exports: std::collections::BTreeSet<&str> = CARRIED
-            .into_iter()
+        // An attempt's own variables; a person's launch has but a path to programs.
+        let carried = CARRIED.into_iter().filter(|name| !spread.around.by_hand || *name == "PATH");
+        let exports: std::collections::BTreeSet<&str> = carried
             .chain(inner.env.keys().map(String::as_str))
             .chain(spread.around.exports.iter().map(String::as_str))
             .collect();

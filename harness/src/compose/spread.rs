@@ -74,8 +74,15 @@ impl<'a> Spread<'a> {
 pub fn remote(around: &Nodes, hosts: &[&str], inner: &CommandSpec) -> Vec<CommandSpec> {
     match &around.reach {
         Reach::Slurm if hosts.is_empty() => Vec::new(),
-        Reach::Slurm => vec![srun::helper(inner.clone(), hosts)],
+        Reach::Slurm => vec![srun::helper(inner.clone(), hosts, around)],
         Reach::Agent(agent) => {
+            let typed = |host: &&str| {
+                let (program, args) = agent.split_first()?;
+                Some(CommandSpec::new(program).args(args).arg(*host).arg(inner.to_string()))
+            };
+            if around.by_hand {
+                return hosts.iter().filter_map(typed).collect();
+            }
             let through = |host: &&str| {
                 // A remote shell takes one text and parses it again: the quoted one.
                 let command = CommandSpec::new(around.tool.to_string_lossy())

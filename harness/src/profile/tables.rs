@@ -8,6 +8,7 @@ use super::Setup;
 use crate::{
     case::Launcher,
     id::MpiVersion,
+    redact::Kind,
     site::{batch::Batch, nodes::Strategy},
 };
 
@@ -123,6 +124,15 @@ pub struct Transport {
     /// Variables of the program, such as UCX's.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+}
+
+/// What is hidden of a run where it is shared.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrivacyTable {
+    /// Kinds of names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<Kind>,
 }
 
 /// Deadlines, s.

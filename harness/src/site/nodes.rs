@@ -1,6 +1,6 @@
 //! The nodes that launches may use, and how the first of them reaches the others.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,16 @@ impl Reach {
     }
 }
 
+/// As a person writes it.
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reach::Slurm => f.write_str("slurm"),
+            Reach::Agent(words) => f.write_str(&words.join(" ")),
+        }
+    }
+}
+
 /// The variables of a job that launches see which take part in it: those that `steps` of Slurm need, or those with which
 /// remote shells find their job and their keys.
 #[must_use]
@@ -75,6 +85,14 @@ impl std::str::FromStr for Strategy {
     }
 }
 
+/// As a person writes it.
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = clap::ValueEnum::to_possible_value(self);
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
 impl Strategy {
     /// What is usual with a way to reach nodes.
     #[must_use]
@@ -104,6 +122,8 @@ pub struct Nodes {
     pub pmi: String,
     /// What launches may do there.
     pub terms: Terms,
+    /// Whether commands are for a person to type: then nothing of an attempt's is in them.
+    pub by_hand: bool,
 }
 
 impl Nodes {
@@ -119,6 +139,7 @@ impl Nodes {
             exports: Vec::new(),
             pmi: "pmix".into(),
             terms: Terms::default(),
+            by_hand: false,
         }
     }
 

@@ -17,7 +17,7 @@ use harness::{
     id::{AttemptId, Sha256},
     medians::Medians,
     plan,
-    recommend::recommend,
+    recommend::{place::Place, recommend},
     record::{
         Design, FileFact, Limits, Manifest, Observed, Outcome, Phase, Purpose, Record, SCHEMA, Sample, SampleRange,
     },
@@ -40,7 +40,7 @@ impl Run {
     /// The page, with all that can be known beside the report; nothing was said but what the records keep.
     pub(crate) fn page(&self) -> String {
         let report = self.report();
-        let recommendation = recommend(&report, &self.design);
+        let recommendation = recommend(&report, &self.design, &Place::of(&self.manifest));
         let run = store::Run {
             dir: PathBuf::new(),
             manifest: self.manifest.clone(),
