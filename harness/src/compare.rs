@@ -1,9 +1,10 @@
 //! Runs, or cases, against each other.
 //!
 //! Launches of one run make the pairs that they make in its report: by block, or by duet. Two cases that took turns with the
-//! baseline, and not with each other, are compared by what each takes over its own partner. Runs share no blocks, so their launches are compared unpaired, and beside the figures
-//! stands each case's penalty: its ratio to the baseline of its own run, there against here. A penalty survives a change of
-//! the machine that slows everything down; a figure does not.
+//! baseline, and not with each other, are compared by what each takes over its own partner. Runs share no blocks, so their
+//! launches are compared unpaired, and beside the figures stands each case's penalty: its ratio in its own run's report (to
+//! the baseline, or in a matrix to the image's own version), there against here. A penalty survives a change of the machine
+//! that slows everything down; a figure does not.
 //!
 //! All ratios together are one family, all penalties another. Everything comes from reports, so that what is compared is what
 //! was reported.
@@ -122,7 +123,7 @@ pub struct CellPair {
     pub compared: Measured,
     /// The other's time over the reference's.
     pub ratio: Option<Ratio>,
-    /// What either loses against the baseline of its own run.
+    /// What either loses against what its own run compares it with.
     pub penalty: Option<Penalty>,
 }
 
@@ -146,12 +147,12 @@ pub enum Measured {
     Absent,
 }
 
-/// A ratio to the baseline there, over that here.
+/// A ratio to the reference there, over that here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Penalty {
-    /// Times as long as the baseline, on the reference's side.
+    /// Times as long as its reference, on the reference's side.
     pub reference: f64,
-    /// Times as long as the baseline, on the other side.
+    /// Times as long as its reference, on the other side.
     pub compared: f64,
     /// The latter over the former.
     pub ratio: Ratio,

@@ -6,7 +6,7 @@ mod synthetic;
 
 use bench_app::{Bytes, Kernel, workload::BufferKind};
 use harness::{
-    case::Mode,
+    case::{Case, Mode},
     compare::{CellPair, Comparison, Measured, Operand, Outcome, Pair, compare, text},
     report::{Field, Report, Verdict, table::Style},
     stats::{Margin, Method},
@@ -37,9 +37,13 @@ fn verdict(pair: &Pair, bytes: u64) -> Verdict {
 }
 
 /// A run whose cases of the modes take `factor` times as long.
-fn slowed(mut run: synthetic::Run, modes: &[Mode], factor: f64) -> Report {
-    let cases = run.design.cases.iter().filter(|case| modes.contains(&case.stack.mode()));
-    let ids: Vec<_> = cases.map(harness::case::Case::id).collect();
+fn slowed(run: synthetic::Run, modes: &[Mode], factor: f64) -> Report {
+    slowed_where(run, |case| modes.contains(&case.stack.mode()), factor)
+}
+
+fn slowed_where(mut run: synthetic::Run, wanted: impl Fn(&Case) -> bool, factor: f64) -> Report {
+    let cases = run.design.cases.iter().filter(|case| wanted(case));
+    let ids: Vec<_> = cases.map(Case::id).collect();
     let attempts: Vec<_> =
         run.records.iter().filter(|record| ids.contains(&record.case)).map(|record| record.attempt).collect();
     for sample in run.samples.iter_mut().filter(|sample| attempts.contains(&sample.attempt)) {
@@ -55,6 +59,30 @@ fn rendered(comparison: &Comparison) -> String {
         assert_eq!(line.trim_end(), line, "trailing blanks");
     }
     text
+}
+
+/// A matrix says what a mismatch costs over the image's own version in the same mode; its first case is one of many.
+#[test]
+fn penalties_of_a_matrix_are_over_what_its_report_compares_with() {
+    let before = synthetic::crossed(12, 1).report();
+    let check = |slow: &str, expected: Verdict| {
+        let after = slowed_where(synthetic::crossed(12, 2), |case| case.label() == slow, 1.5);
+        let comparison = runs(&before, &after);
+        let crossed = pair(&comparison, "hybrid-sharens 4.1.8 > 5.0.11");
+        let penalty = cell(crossed, Kernel::Latency, 8).penalty.as_ref().unwrap();
+        assert_eq!(penalty.ratio.verdict, expected, "{slow}: {penalty:?}");
+        let reported = before.cases.iter().find(|case| case.label == crossed.compared.case).unwrap();
+        let reported = reported.cell(Kernel::Latency, Bytes(8)).unwrap().figure().unwrap().ratio.as_ref().unwrap();
+        assert!((penalty.reference / reported.estimate - 1.0).abs() < 1e-9, "{penalty:?} {reported:?}");
+    };
+    check("native 4.1.7", Verdict::Equivalent);
+    check("hybrid-sharens 5.0.11", Verdict::Faster);
+    check("hybrid-sharens 4.1.8 > 5.0.11", Verdict::Slower);
+    // Held against its own version there, and against native here.
+    let alone = synthetic::two_versions(12, 3).report();
+    let mixed = Operand { case: Some("hybrid-sharens 4.1.8 > 5.0.11"), ..of("matrix", &before, None) };
+    let comparison = compare(&mixed, &[of("alone", &alone, Some("hybrid-sharens 5.0.11"))], None).unwrap();
+    assert!(comparison.pairs[0].cells.iter().all(|cell| cell.penalty.is_none()));
 }
 
 #[test]

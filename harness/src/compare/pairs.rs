@@ -216,13 +216,20 @@ fn logs(figure: &Figure) -> Vec<f64> {
     figure.launches.iter().map(|launch| launch.median.ln()).filter(|log| log.is_finite()).collect()
 }
 
-/// What either case loses against the baseline of its own run, there against here.
+/// What either case loses against what its own run compares it with, there against here.
 fn penalty(found: &Match<'_>, cells: (&CellReport, &CellReport)) -> Option<PenaltyDraft> {
     if found.is_paired() {
         return None;
     }
-    let (a, a_differs) = own_penalty(found.reference, cells.0)?;
-    let (b, b_differs) = own_penalty(found.compared, cells.1)?;
+    let [a_reference, b_reference] =
+        [found.reference, found.compared].map(|chosen| chosen.operand.report.reference(chosen.case));
+    let (a_reference, b_reference) = (a_reference?, b_reference?);
+    // What a matrix holds a mismatch against is the same mode: that ratio and one over native say different things.
+    if a_reference.mode != b_reference.mode {
+        return None;
+    }
+    let (a, a_differs) = own_penalty(found.reference.case, a_reference, cells.0)?;
+    let (b, b_differs) = own_penalty(found.compared.case, b_reference, cells.1)?;
     let between = confounder(found.reference.case, found.compared.case).or(repetitions(cells.0, cells.1));
     let centre = |logs: &[f64]| stats::hodges_lehmann(logs).map(f64::exp);
     Some(PenaltyDraft {
@@ -232,12 +239,10 @@ fn penalty(found: &Match<'_>, cells: (&CellReport, &CellReport)) -> Option<Penal
     })
 }
 
-/// The log ratios of a cell to its own run's baseline, and the fact that forbids to compare them.
-fn own_penalty(chosen: Chosen<'_>, cell: &CellReport) -> Option<(Vec<f64>, Option<Field>)> {
-    let case = chosen.case;
-    let baseline = chosen.operand.report.baseline().filter(|_| case.role == Role::Compared)?;
-    let other = baseline.cell(cell.kernel, cell.bytes)?;
-    let differs = confounder(case, baseline).or(repetitions(cell, other));
+/// The log ratios of a cell of `case` to its reference, and the fact that forbids to compare them.
+fn own_penalty(case: &CaseReport, reference: &CaseReport, cell: &CellReport) -> Option<(Vec<f64>, Option<Field>)> {
+    let other = Some(reference).filter(|_| case.role == Role::Compared)?.cell(cell.kernel, cell.bytes)?;
+    let differs = confounder(case, reference).or(repetitions(cell, other));
     Some((log_ratios(cell.figure()?, other.figure()?), differs))
 }
 

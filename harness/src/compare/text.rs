@@ -99,7 +99,7 @@ impl Table<'_> {
         if penalties.is_empty() {
             return;
         }
-        self.page.line(&[(cell("over the baseline of its own run", Tone::Dim), 0)]);
+        self.page.line(&[(cell("over what its own run compares it with", Tone::Dim), 0)]);
         for (pair, penalty) in penalties {
             let times =
                 |estimate: f64| (cell(format!("{}x", units::digits(estimate)), Tone::Plain), cell("", Tone::Dim));
