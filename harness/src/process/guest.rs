@@ -78,7 +78,7 @@ pub(super) fn guard(words: Vec<OsString>) -> ExitCode {
 }
 
 /// Waits until nobody listens any more, or a signal comes, or the time is over.
-fn until_alone(bell: &UnixStream, limit: Duration) -> io::Result<()> {
+pub(super) fn until_alone(bell: &UnixStream, limit: Duration) -> io::Result<()> {
     let stdout = io::stdout();
     let until = now() + limit;
     loop {

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test starts the tool as a user does")]
 
 mod duets;
+mod programs;
 
 use std::{
     collections::BTreeSet,
