@@ -1,5 +1,8 @@
 //! Kernels: one row each, holding all that the harness, the command line and the tables have to know of it.
 //!
+//! The last is none of bench-app's: a program of the user's, which sifbench times from outside. It has a row because its
+//! figures go through the same tables.
+//!
 //! A further kernel is a row here and a file (or a type in its family's file) under `src/kernels/`, which the compiler
 //! then asks for.
 
@@ -82,8 +85,8 @@ macro_rules! kernels {
         }
 
         impl Kernel {
-            /// Every kernel, in the order of tables and reports.
-            pub const ALL: [Kernel; [$(stringify!($kernel)),*].len()] = [$(Kernel::$kernel),*];
+            /// Everything that has figures, in the order of tables and reports.
+            pub const EVERY: [Kernel; [$(stringify!($kernel)),*].len()] = [$(Kernel::$kernel),*];
 
             /// What is known of it.
             #[must_use]
@@ -190,9 +193,25 @@ kernels! {
         reading: Reading::Time,
         batch: Batch { budget: 40 << 10, overhead: 1016, most: 40 },
     }
+    /// A program of the user's, timed by sifbench from the start of its launcher to its end, less the time for which
+    /// sifbench had stopped it. bench-app does not know it.
+    Program {
+        name: "program",
+        summary: "one launch from start to end, less the time for which it was stopped",
+        ranks: Ranks::All,
+        sizes: Sizes::Nothing,
+        operations: 1,
+        reading: Reading::Time,
+        batch: Batch { budget: 0, overhead: 1, most: 1 },
+    }
 }
 
 impl Kernel {
+    /// Every kernel of bench-app, in the order of tables and reports: all but the last of [`Kernel::EVERY`].
+    pub const ALL: [Kernel; Kernel::EVERY.len() - 1] = match Kernel::EVERY.first_chunk() {
+        Some(kernels) => *kernels,
+        None => unreachable!(),
+    };
     /// What is measured where nobody says what.
     pub const USUAL: [Kernel; 3] = [Kernel::Latency, Kernel::Bandwidth, Kernel::Allreduce];
 
@@ -261,6 +280,15 @@ mod tests {
             assert_eq!(kernel.name().parse(), Ok(kernel));
             assert_eq!(serde_json::to_string(&kernel).unwrap(), format!("\"{kernel}\""));
         }
+    }
+
+    /// It is a word of results, and of no workload.
+    #[test]
+    fn a_program_is_none_of_bench_apps_kernels() {
+        assert_eq!(Kernel::EVERY.len(), Kernel::ALL.len() + 1);
+        assert!(!Kernel::ALL.contains(&Kernel::Program) && "program".parse::<Kernel>().is_err());
+        assert_eq!(serde_json::from_str::<Kernel>("\"program\"").unwrap(), Kernel::Program);
+        assert_eq!(Kernel::Program.operation_ns(7, 1), 7.0);
     }
 
     #[test]

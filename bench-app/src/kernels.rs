@@ -46,7 +46,7 @@ impl Room {
     }
 }
 
-/// The MPI side of `kernel`.
+/// The MPI side of `kernel`, which is one of [`Kernel::ALL`]: no word of a command line stands for another.
 pub(crate) const fn family(kernel: Kernel) -> &'static Family {
     match kernel {
         Kernel::Latency => &latency::LATENCY,
@@ -57,6 +57,7 @@ pub(crate) const fn family(kernel: Kernel) -> &'static Family {
         Kernel::Allreduce => &allreduce::ALLREDUCE,
         Kernel::AllreduceInPlace => &allreduce::IN_PLACE,
         Kernel::Alltoall => &alltoall::ALLTOALL,
+        Kernel::Program => unreachable!(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is compared: a mode over concrete parts, with a workload.
 
 mod placement;
+mod program;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{CaseId, MpiVersion};
 pub use placement::{Placement, Spread, Uneven};
+pub use program::Program;
 
 /// What is known of a mode wherever nothing is launched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -369,8 +371,11 @@ pub struct Settings {
 pub struct Case {
     /// The parts, which determine the mode.
     pub stack: Stack,
-    /// All kernels and sizes: one launch runs them all.
+    /// All kernels and sizes: one launch runs them all. Of a program it is the one figure of a launch.
     pub workload: Workload,
+    /// What is launched instead of bench-app, where something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Program>,
     /// Number of ranks.
     pub ranks: u32,
     /// How they are spread over nodes.
@@ -391,6 +396,8 @@ impl Case {
             host: Option<&'a Mpi>,
             image: Option<&'a Mpi>,
             workload: &'a Workload,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            program: Option<Vec<&'a str>>,
             ranks: u32,
             #[serde(skip_serializing_if = "Placement::is_usual")]
             placement: Placement,
@@ -401,6 +408,7 @@ impl Case {
             host: self.stack.host().map(|host| &host.mpi),
             image: self.stack.image().and_then(|image| image.mpi.as_ref()),
             workload: &self.workload,
+            program: self.program.as_ref().map(Program::words),
             ranks: self.ranks,
             placement: self.placement,
             settings: &self.settings,

@@ -14,7 +14,7 @@ use std::path::Path;
 use bench_app::{Workload, gate::Entrance};
 
 use crate::{
-    case::{Case, Entry, Environment, HostMpi, Launcher, Settings, Stack},
+    case::{Case, Entry, Environment, HostMpi, Launcher, Program, Settings, Stack},
     command::CommandSpec,
     site::nodes::{Nodes, Strategy},
 };
@@ -109,6 +109,14 @@ pub fn compose(case: &Case, workload: &Workload, ground: &Ground<'_>) -> Result<
     let turns = ground.gate.map(|gate| ["--gate".to_owned(), gate.to_string()]);
     let app = |path: &str| CommandSpec::new(path).args(workload.to_args()).args(turns.iter().flatten().cloned());
     around(case, &app, ground)
+}
+
+/// The commands that launch the program of `case`, which takes no turns by itself; none where it has no program.
+#[must_use]
+pub fn program(case: &Case, ground: &Ground<'_>) -> Option<Result<Commands, String>> {
+    let Program { argv, .. } = case.program.as_ref()?;
+    let (program, args) = argv.split_first()?;
+    Some(around(case, &|_| CommandSpec::new(program).args(args), &Ground { gate: None, ..*ground }))
 }
 
 /// The same around any program: `app` makes its command from where bench-app would lie.

@@ -4,6 +4,7 @@
 
 mod crossing;
 pub mod draft;
+mod program;
 mod workload;
 mod written;
 
@@ -15,19 +16,23 @@ use std::{
     str::FromStr,
 };
 
-use bench_app::{Kernel, Workload, workload::Order};
+use bench_app::{Cell, Kernel, Workload, workload::Order};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
     against::Against,
     app::{Compilation, Headers},
-    case::{Case, Entry, Environment, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Placement, Stack, Within},
+    case::{
+        Case, Entry, Environment, HostMpi, Image, Implementation, Launcher, Mode, Mpi, Placement, Program, Stack,
+        Within,
+    },
     decision::{Decision, Pairs},
     id::MpiVersion,
     profile::{Profile, Transport},
     record::{Design, SCHEMA},
 };
 use crossing::{Matrix, Pair};
+use program::ProgramTable;
 use workload::WorkloadTable;
 use written::{LimitsTable, Sets, SettingsTable};
 
@@ -91,7 +96,8 @@ pub struct Campaign {
     /// How launches are paired.
     #[serde(default)]
     pub pairs: Pairs,
-    workload: WorkloadTable,
+    workload: Option<WorkloadTable>,
+    program: Option<ProgramTable>,
     #[serde(default, rename = "probe")]
     probes: Vec<Probe>,
     #[serde(default)]
@@ -229,7 +235,10 @@ impl Campaign {
                 return fault(what, probe_hint(needs));
             }
         }
-        let cells = match campaign.workload.cells() {
+        if let Some((what, hint)) = campaign.measured_fault() {
+            return fault(what, hint);
+        }
+        let cells = match campaign.cells() {
             Ok(cells) => cells,
             Err(what) => return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes"),
         };
@@ -237,7 +246,7 @@ impl Campaign {
             campaign.transports.clone_from(&overrides.transports);
         }
         campaign.sets = vec![(None, Transport::default())];
-        let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|k| cells.iter().any(|c| c.kernel == *k)).collect();
+        let kernels: Vec<Kernel> = Kernel::EVERY.into_iter().filter(|k| cells.iter().any(|c| c.kernel == *k)).collect();
         campaign.check_pairs(origin)?;
         if let Err((what, hint)) = campaign.decision.check(campaign.blocks, &kernels) {
             return fault(what, &hint);
@@ -262,6 +271,9 @@ impl Campaign {
     }
 
     fn check_pairs(&self, origin: &str) -> Result<(), ConfigError> {
+        if let Some((what, hint)) = self.turns_fault() {
+            return Err(ConfigError::Meaning { origin: origin.to_owned(), what, hint: hint.to_owned() });
+        }
         let by_scheduler = self.settings.launcher.unwrap_or_default() != Launcher::Mpirun;
         if self.pairs != Pairs::Duet || (self.matrix.is_none() && !by_scheduler) {
             return Ok(());
@@ -271,6 +283,17 @@ impl Campaign {
             what: "pairs = \"duet\" goes with neither a matrix nor a launcher of a scheduler".into(),
             hint: "leave `pairs` out: blocks go with everything".into(),
         })
+    }
+
+    /// What is to be measured.
+    fn cells(&self) -> Result<Vec<Cell>, String> {
+        self.workload.as_ref().map_or_else(|| Ok(vec![Program::CELL]), WorkloadTable::cells)
+    }
+
+    /// Whether it measures a program instead of bench-app.
+    #[must_use]
+    pub fn has_program(&self) -> bool {
+        self.program.is_some()
     }
 
     /// Modes with the versions of host and image that take part, in the order of the design's cases.
@@ -311,17 +334,21 @@ impl Campaign {
         let seed = overrides.seed.unwrap_or(self.seed);
         let ranks = overrides.ranks.unwrap_or(self.ranks).get();
         let placement = overrides.placement.unwrap_or(self.placement);
-        let workload = Workload {
-            cells: self.workload.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
-            rounds: self.workload.rounds,
-            visit_ms: self.workload.visit_ms.get(),
-            order: Order::Shuffled,
-            seed,
-            buffers: self.workload.buffers,
-        };
+        let workload = self.workload.as_ref().map_or_else(
+            || Program::workload(seed),
+            |table| Workload {
+                cells: table.cells().unwrap_or_else(|fault| unreachable!("checked when it was read: {fault}")),
+                rounds: table.rounds,
+                visit_ms: table.visit_ms.get(),
+                order: Order::Shuffled,
+                seed,
+                buffers: table.buffers,
+            },
+        );
         let case = |mode, (host, image): Pair<'_>, set: &(Option<String>, Transport)| Case {
             stack: self.stack(mode, host, image, parts),
             workload: workload.clone(),
+            program: self.program.as_ref().and_then(|program| program.of(mode)),
             ranks,
             placement,
             settings: self.settings.settings(set),

@@ -12,17 +12,30 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    case::Case,
+    case::{Case, Program},
     decision::Pairs,
     medians::Medians,
     record::{Design, Outcome, Purpose, Record},
 };
+
+/// What a launch runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    /// bench-app, which measures the cells.
+    BenchApp,
+    /// bench-app where a program is measured, for whether ranks find each other there: exit code 0 of a program is no proof.
+    World,
+    /// The program of the case.
+    Program,
+}
 
 /// One planned launch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Launch<'a> {
     /// What is launched.
     pub case: &'a Case,
+    /// And what that runs.
+    pub runs: Runs,
     /// Why.
     pub purpose: Purpose,
     /// The block; 0 for discovery, one past the last for probes.
@@ -38,6 +51,8 @@ pub struct Launch<'a> {
 /// An analysed block holds every case once, and the baseline twice, in an order drawn from the design's seed and the
 /// block's number: never one mode after the other. In duets it holds a duet of the baseline with every other case and one
 /// with itself, in such an order, and which of a duet begins is drawn likewise.
+///
+/// Where a case has a program, a launch of bench-app comes before the program's first one, outside the analysed blocks.
 #[must_use]
 pub fn block(design: &Design, block: u32) -> Vec<Launch<'_>> {
     let analysed = (1..=design.blocks).contains(&block);
@@ -48,9 +63,16 @@ pub fn block(design: &Design, block: u32) -> Vec<Launch<'_>> {
     } else {
         design.probes.iter().map(|case| (case, Purpose::Probe)).collect()
     };
+    let runs = |case: &Case| match (&case.program, analysed) {
+        (None, _) => &[Runs::BenchApp][..],
+        (Some(_), false) => &[Runs::World, Runs::Program],
+        (Some(_), true) => &[Runs::Program],
+    };
+    let planned =
+        planned.into_iter().flat_map(|(case, purpose)| runs(case).iter().map(move |runs| (case, purpose, *runs)));
     let partner = |slot: u32| (analysed && design.pairs == Pairs::Duet).then_some(slot ^ 1);
-    let launch = |((case, purpose), slot)| Launch { case, purpose, block, slot, partner: partner(slot) };
-    planned.into_iter().zip(0..).map(launch).collect()
+    let launch = |((case, purpose, runs), slot)| Launch { case, runs, purpose, block, slot, partner: partner(slot) };
+    planned.zip(0..).map(launch).collect()
 }
 
 fn shuffled(design: &Design, block: u32) -> Vec<(&Case, Purpose)> {
@@ -80,6 +102,9 @@ fn shuffled(design: &Design, block: u32) -> Vec<(&Case, Purpose)> {
 /// block share their seed: the order of sizes then differs between blocks and not between modes.
 #[must_use]
 pub fn workload(launch: &Launch<'_>, cells: Vec<Cell>, seed: u64) -> Workload {
+    if launch.runs == Runs::World {
+        return Program::world();
+    }
     let order = match launch.purpose {
         Purpose::Discovery | Purpose::Recheck | Purpose::Probe => Order::Ascending,
         Purpose::Measure | Purpose::MeasureTwin => Order::Shuffled,
@@ -121,6 +146,8 @@ fn verdict(cell: Cell, outcome: &Outcome) -> Option<Outcome> {
     match (outcome, outcome.at()) {
         (Outcome::Completed | Outcome::Interrupted, _) => None,
         (_, None) => Some(outcome.clone()),
+        // A program has no other cells: where not even a message of bench-app's gets through, it is not tried.
+        (_, Some(_)) if cell == Program::CELL => Some(outcome.clone()),
         (_, Some((kernel, bytes))) if (kernel, bytes) == (cell.kernel, cell.bytes) => Some(outcome.clone()),
         (_, Some((kernel, bytes))) if kernel == cell.kernel && bytes < cell.bytes => {
             Some(Outcome::Skipped { reason: format!("{outcome}") })

@@ -26,6 +26,7 @@ mod procfs;
 mod scratch;
 mod shm;
 mod stage;
+mod stop_and_go;
 mod supervise;
 mod tap;
 
@@ -58,6 +59,7 @@ pub use self::{
     look::{LOOK, Seen, SeenNode, here as look_here},
     ours::MARKER,
     owner::{Owner, Standing},
+    stop_and_go::{Ranks, stop_and_go},
     supervise::{Deadlines, Ended, Exit, Launch, Pulse, Reason},
     tap::Stream,
 };
@@ -129,6 +131,12 @@ pub enum ProcessError {
     /// Turns cannot be given.
     #[error("two launches cannot take turns")]
     Gate(#[from] GateError),
+    /// What would let stopped processes go on does not run.
+    #[error("what guards stopped processes ended: {how}")]
+    Unguarded {
+        /// How it ended.
+        how: String,
+    },
     /// A system call that should not fail did.
     #[error("cannot {what}")]
     System {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     against::Against,
     app::Compilation,
-    case::Case,
+    case::{Case, Program},
     command::CommandSpec,
     decision::{Decision, Pairs},
     id::{AttemptId, CaseId, Sha256, SiteId},
@@ -204,6 +204,9 @@ pub struct Record {
     pub started: String,
     /// Duration of the whole launch, ns.
     pub wall_ns: u64,
+    /// Of that, the time for which it was stopped so that its partner had a turn, ns: only of a program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_ns: Option<u64>,
     /// From the start to hello, ns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hello_ns: Option<u64>,
@@ -468,6 +471,15 @@ pub struct Sample {
     pub k: u32,
     /// Duration of the batch, ns.
     pub ns: u64,
+}
+
+impl Sample {
+    /// The one row of a program: a launch that took `ns`.
+    #[must_use]
+    pub fn of_program(attempt: AttemptId, ns: u64) -> Self {
+        let Cell { kernel, bytes, k } = Program::CELL;
+        Self { attempt, kernel, bytes, visit: 0, batch: 0, k: k.get(), ns }
+    }
 }
 
 /// The ranks that facts tell of: rank 0 and those that differ from it.

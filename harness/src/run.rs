@@ -2,6 +2,7 @@
 
 mod duet;
 mod elsewhere;
+mod expected;
 mod gone;
 mod instance;
 pub mod pmi;
@@ -10,14 +11,14 @@ pub mod watch;
 
 use std::time::{Duration, Instant};
 
-use bench_app::{Cell, gate::Entrance};
+use bench_app::{Cell, Workload, gate::Entrance};
 
 use crate::{
     command::CommandSpec,
     compose::{self, Commands, Ground, apptainer::Runtime},
     id::AttemptId,
     medians::Medians,
-    plan::{self, Step},
+    plan::{self, Runs, Step},
     process::{Attempt, Captured, Deadlines, Ended, Env, Launch, ProcessError, Room, Swept},
     record::{Design, Limits, Outcome, Record, Sample, SampleRange, lost::Lost},
     site::nodes::Nodes,
@@ -178,9 +179,13 @@ impl Runner<'_> {
     ) -> (Making<'s>, Result<Commands, String>) {
         let workload = plan::workload(launch, cells.to_vec(), self.design.seed);
         let ground = Ground { runtime: self.runtime, nodes, instance: &format!("sifbench-{id}"), gate };
-        let composed = compose::compose(launch.case, &workload, &ground);
+        let composed = commands(launch, &workload, &ground);
         let watch = Watch::new(id, launch.case.ranks, &workload.cells, workload.rounds);
-        let (cells, command, started) = (workload.cells, CommandSpec::new(""), (self.now)());
+        let watch = match (launch.runs, &launch.case.program) {
+            (Runs::Program, Some(program)) => watch.of_program(program),
+            (Runs::Program, None) | (Runs::BenchApp | Runs::World, _) => watch,
+        };
+        let (cells, command, started) = (cells.to_vec(), CommandSpec::new(""), (self.now)());
         (Making { launch, partner: None, cells, command, started, watch }, composed)
     }
 
@@ -233,7 +238,13 @@ impl Runner<'_> {
     where
         Self: 'l,
     {
-        let (deadlines, log) = (deadlines(&self.design.limits), Some(store.log_path(making.watch.attempt)));
+        let limits = deadlines(&self.design.limits);
+        let deadlines = match making.launch.runs {
+            Runs::BenchApp | Runs::World => limits,
+            // It says what it likes, when it likes.
+            Runs::Program => Deadlines { first: Duration::MAX, silence: Duration::MAX, ..limits },
+        };
+        let log = Some(store.log_path(making.watch.attempt));
         Launch { command: &commands.launch, env: self.env.of(commands), deadlines, log }
     }
 
@@ -248,6 +259,15 @@ impl Runner<'_> {
             instance::stop(attempt, instance, self.env.of(commands));
         }
     }
+}
+
+/// The commands of a planned launch whose bench-app measures `workload`.
+///
+/// # Errors
+/// The combination cannot exist there, and why.
+pub fn commands(launch: &plan::Launch<'_>, workload: &Workload, ground: &Ground<'_>) -> Result<Commands, String> {
+    let program = (launch.runs == Runs::Program).then(|| compose::program(launch.case, ground)).flatten();
+    program.unwrap_or_else(|| compose::compose(launch.case, workload, ground))
 }
 
 /// What is kept of a launch, and the nodes that must not be used after it.
@@ -266,6 +286,8 @@ struct Making<'s> {
 /// How long it took, and how it ended.
 struct Made {
     wall: Duration,
+    /// Of that, how long it was stopped.
+    asleep: Duration,
     /// From its own start to hello.
     hello: Option<Duration>,
     outcome: Outcome,
@@ -281,7 +303,7 @@ impl Made {
 
     /// None that came to a word.
     fn without(wall: Duration, outcome: Outcome) -> Self {
-        Self { wall, hello: None, outcome, lost: Vec::new() }
+        Self { wall, asleep: Duration::ZERO, hello: None, outcome, lost: Vec::new() }
     }
 }
 
@@ -292,7 +314,8 @@ impl Making<'_> {
                 // The first word that counts is hello, where there is one.
                 let hello = ended.first.filter(|_| self.watch.hello.is_some());
                 let outcome = self.watch.outcome(ended.exit, ended.reason);
-                Made { wall: ended.wall, hello, outcome, lost: self.watch.lost(ended.exit, ended.reason) }
+                let lost = self.watch.lost(ended.exit, ended.reason);
+                Made { wall: ended.wall, asleep: ended.asleep, hello, outcome, lost }
             }
             Err(error) => Made::without(begun.elapsed(), not_started(error)?),
         })
@@ -300,6 +323,10 @@ impl Making<'_> {
 
     fn into_kept(self, made: Made, swept: Found) -> Kept {
         let Making { launch, partner, cells, command, started, mut watch } = self;
+        let ran = (launch.runs == Runs::Program).then(|| made.wall.saturating_sub(made.asleep));
+        if let (Some(ran), Outcome::Completed) = (ran, &made.outcome) {
+            watch.samples.push(Sample::of_program(watch.attempt, nanos(ran)));
+        }
         let record = Record {
             attempt: watch.attempt,
             case: launch.case.id(),
@@ -311,6 +338,7 @@ impl Making<'_> {
             cells,
             started,
             wall_ns: nanos(made.wall),
+            stopped_ns: ran.filter(|_| partner.is_some()).map(|_| nanos(made.asleep)),
             hello_ns: made.hello.map(nanos),
             outcome: made.outcome,
             lost: made.lost,
@@ -339,6 +367,7 @@ pub(crate) fn not_started(error: ProcessError) -> Result<Outcome, RunError> {
         | ProcessError::Untrusted { .. }
         | ProcessError::Log { .. }
         | ProcessError::Gate(_)
+        | ProcessError::Unguarded { .. }
         | ProcessError::System { .. } => Err(error.into()),
     }
 }

@@ -86,7 +86,7 @@ fn grid() -> String {
         text += &format!("# {launcher:?}, {title}\n");
         for stack in stacks() {
             let (placement, settings) = (Placement::default(), settings.clone());
-            text += &lines(&Case { stack, workload: workload(), ranks: 2, placement, settings }, &nodes);
+            text += &lines(&Case { stack, workload: workload(), program: None, ranks: 2, placement, settings }, &nodes);
         }
         text += "\n";
     }
@@ -129,14 +129,21 @@ fn grid_of_nodes() -> String {
         text += &format!("# {title}, {placement}\n");
         for stack in stacks() {
             let settings = Settings { launcher, ..settings() };
-            let case = Case { stack, workload: workload(), ranks, placement: placement.parse().unwrap(), settings };
+            let case = Case {
+                stack,
+                workload: workload(),
+                program: None,
+                ranks,
+                placement: placement.parse().unwrap(),
+                settings,
+            };
             text += &lines(&case, &nodes);
         }
         if launcher == Launcher::Mpirun {
             let host = HostMpi::new(mpi("4.1.8"), "/cache/mpi/openmpi-4.1.8".into());
             let stack = Stack::Native { host, app: "/cache/build/bench-app".into() };
             let (placement, settings) = (placement.parse().unwrap(), Settings::default());
-            text += &lines(&Case { stack, workload: workload(), ranks, placement, settings }, &nodes);
+            text += &lines(&Case { stack, workload: workload(), program: None, ranks, placement, settings }, &nodes);
         }
         text += "\n";
     }
@@ -155,7 +162,14 @@ fn only_launches_that_take_part_in_a_job_see_it() {
         let nodes = nodes(Scheduler::Slurm, &["n1", "n2"]);
         let settings = Settings { launcher, ..Settings::default() };
         let placement = placement.parse().unwrap();
-        let case = |stack| Case { stack, workload: workload(), ranks: 2, placement, settings: settings.clone() };
+        let case = |stack| Case {
+            stack,
+            workload: workload(),
+            program: None,
+            ranks: 2,
+            placement,
+            settings: settings.clone(),
+        };
         let seeing = |stack: Stack| {
             let mode = stack.mode();
             composed(&case(stack), &nodes).is_ok_and(|commands| commands.scheduled).then_some(mode)
@@ -173,7 +187,7 @@ fn only_launches_that_take_part_in_a_job_see_it() {
 fn what_the_nodes_do_not_hold_is_unsupported_and_says_why() {
     let check = |ranks, placement: &str, expected: &str| {
         let (stack, placement) = (stacks().swap_remove(0), placement.parse().unwrap());
-        let case = Case { stack, workload: workload(), ranks, placement, settings: Settings::default() };
+        let case = Case { stack, workload: workload(), program: None, ranks, placement, settings: Settings::default() };
         let reason = composed(&case, &nodes(Scheduler::Oar, &["n1", "n2"])).unwrap_err();
         assert!(reason.contains(expected), "{reason}");
     };
@@ -185,7 +199,7 @@ fn what_the_nodes_do_not_hold_is_unsupported_and_says_why() {
 #[test]
 fn in_the_instance_mode_the_users_options_go_to_instance_start_alone() {
     let (stack, placement) = (stacks().swap_remove(3), Placement::default());
-    let case = Case { stack, workload: workload(), ranks: 2, placement, settings: settings() };
+    let case = Case { stack, workload: workload(), program: None, ranks: 2, placement, settings: settings() };
     let commands = composed(&case, &nodes(Scheduler::Local, &["n1"])).unwrap();
     let start = commands.instance.unwrap().to_lines().0.swap_remove(0);
     for option in ["--containall", "--bind /scratch:/data", "--env OMP_NUM_THREADS=1"] {
@@ -226,7 +240,7 @@ fn a_gate_is_in_the_argv_of_every_mode_and_visible_in_every_container() {
     let ground = Ground { runtime: &runtime, nodes: &nodes, instance: "NAME", gate: Some(&gate) };
     for stack in stacks() {
         let (placement, settings) = (Placement::default(), Settings::default());
-        let case = Case { stack, workload: workload(), ranks: 2, placement, settings };
+        let case = Case { stack, workload: workload(), program: None, ranks: 2, placement, settings };
         let commands = compose(&case, &case.workload, &ground).unwrap();
         let (mode, launch) = (case.stack.mode(), commands.launch.to_string());
         assert!(launch.ends_with("--gate /tmp/private/gate:1"), "{mode}: {launch}");

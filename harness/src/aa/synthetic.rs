@@ -225,6 +225,7 @@ fn design(setup: &Setup, trial: u64) -> Design {
     let case = |stack| Case {
         stack,
         workload: workload.clone(),
+        program: None,
         ranks: 2,
         placement: Placement::default(),
         settings: Settings::default(),
@@ -256,6 +257,7 @@ fn record(attempt: AttemptId, launch: &plan::Launch<'_>, seconds: f64) -> Record
         cells: launch.case.workload.cells.clone(),
         started: String::new(),
         wall_ns: (seconds * 1e9) as u64,
+        stopped_ns: None,
         hello_ns: None,
         outcome: Outcome::Completed,
         hello: None,

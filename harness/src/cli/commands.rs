@@ -25,7 +25,7 @@ use crate::{
         progress::Progress,
         staging,
     },
-    compose::{self, Commands, Ground, InstanceCommands},
+    compose::{Commands, Ground, InstanceCommands},
     config::{self, Campaign, Overrides, Parts},
     id::{MpiVersion, Sha256, SiteId},
     image,
@@ -126,7 +126,7 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
         let ground = Ground { gate: gate.as_ref(), ..ground };
         let plan::Launch { block, slot, partner, purpose, .. } = launch;
         let case = launch.case.label();
-        let (before, command, argv, after) = match compose::compose(launch.case, &workload, &ground) {
+        let (before, command, argv, after) = match run::commands(&launch, &workload, &ground) {
             Ok(Commands { instance, launch, .. }) => {
                 let (before, after) = instance.as_ref().map_or_else(Default::default, InstanceCommands::to_lines);
                 (before, launch.to_string(), [vec![launch.program], launch.args].concat(), after)
@@ -209,8 +209,17 @@ fn missing(design: &Design, chosen: &Chosen) -> Vec<(PathBuf, String)> {
         {
             absent.insert(app.clone(), build(None));
         }
+        if let Some(program) = program_here(case).filter(|program| !program.exists()) {
+            absent.insert(program, "`native` of [program] names".to_owned());
+        }
     }
     absent.into_iter().collect()
+}
+
+/// The program of a case, where it lies on the host and not on PATH.
+fn program_here(case: &Case) -> Option<PathBuf> {
+    let Stack::Native { .. } = &case.stack else { return None };
+    case.program.as_ref()?.argv.first().filter(|word| word.contains('/')).map(PathBuf::from)
 }
 
 /// Refuses a design of which a file is not there.
@@ -455,6 +464,7 @@ fn files(design: &Design, kit: Option<&Kit>, chosen: &Chosen) -> anyhow::Result<
         if let Stack::Native { app, .. } = &case.stack {
             files.insert(app.clone(), "bench-app".to_owned());
         }
+        files.extend(program_here(case).map(|program| (program, "program".to_owned())));
     }
     let fact = |(path, name): (PathBuf, String)| -> anyhow::Result<FileFact> {
         let sha256: Sha256 = image::digest(&path)?;

@@ -14,6 +14,8 @@ use crate::{
     case::Launcher,
     command::CommandSpec,
     compose::apptainer::Runtime,
+    decision::Pairs,
+    doctor,
     id::MpiVersion,
     process::Env,
     record::Design,
@@ -54,6 +56,19 @@ pub struct NodeArgs {
     /// where they are [env: SIFBENCH_STAGE] [default: the profile's container.stage_to, else none]
     #[arg(long, value_name = "DIR|none")]
     pub(super) stage: Option<String>,
+}
+
+/// Why the programs of `design` must not be stopped in turns where there are these devices of a fast network.
+fn unstoppable(design: &Design, fabric: &[String]) -> Option<String> {
+    let stops = design.pairs == Pairs::Duet && design.cases.iter().any(|case| case.program.is_some());
+    match (stops, fabric, design.nodes()) {
+        (false, _, _) | (true, [], 1) => None,
+        (true, [], nodes) => Some(format!("launches on {nodes} nodes cannot be stopped at once")),
+        (true, devices, _) => Some(format!(
+            "a process that is stopped does not serve its queues of {}, whose other ends may wait or give up",
+            devices.join(", ")
+        )),
+    }
 }
 
 impl NodeArgs {
@@ -219,6 +234,12 @@ impl Place<'_> {
 
     /// Refuses a design that these nodes do not hold.
     pub(super) fn admit(&self, design: &Design) -> Result<(), Refused> {
+        if let Some(reason) = unstoppable(design, &doctor::gather::fabric()) {
+            return Err(Refused {
+                reason,
+                hint: "leave out `pairs = \"duet\"`: launches one after the other go everywhere",
+            });
+        }
         let cores = site::facts::cores();
         for case in design.cases.iter().chain(&design.probes) {
             let Ok(spread) = case.placement.spread(case.ranks) else { continue };

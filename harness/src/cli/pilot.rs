@@ -67,6 +67,11 @@ impl PilotArgs {
 pub(super) fn pilot(edge: &Edge, args: &PilotArgs) -> anyhow::Result<ExitCode> {
     let (origin, text) = config::text_of(&args.campaign, |path| fs::read_to_string(path))?;
     let campaign = Campaign::parse(&origin, &text)?;
+    if campaign.has_program() {
+        anyhow::bail!(
+            "{origin} measures a program whole; hint: `precision` under [decision] finds the blocks, and there is no K"
+        );
+    }
     let dir = match &args.from {
         Some(run) => store::resolve(run)?,
         None => match commands::measure(edge, &args.run())? {

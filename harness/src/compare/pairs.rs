@@ -7,6 +7,7 @@ use crate::{
         answer::{self, Place},
         fields::{confounder, repetitions},
         pairs::{by_block, log_ratios},
+        units,
         verdict::{Contrast, ratios},
     },
     stats::{self, ALPHA, Margin, Method},
@@ -268,7 +269,7 @@ fn answer(cells: &[CellPair], reference: &str, margin: Margin) -> String {
     let mut parts = answer::differences(&places.collect::<Vec<_>>(), reference, margin);
     let mut others: Vec<(String, Vec<String>)> = Vec::new();
     for cell in cells.iter().filter(|cell| cell.ratio.is_none()) {
-        let (words, place) = (cell.words(margin), format!("{} {}", cell.kernel, cell.bytes));
+        let (words, place) = (cell.words(margin), units::place(cell.kernel, cell.bytes));
         match others.iter_mut().find(|(known, _)| *known == words) {
             Some((_, places)) => places.push(place),
             None => others.push((words, vec![place])),

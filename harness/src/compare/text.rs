@@ -74,7 +74,7 @@ impl Table<'_> {
     }
 
     fn pair(&mut self, pair: &Pair) {
-        for kernel in Kernel::ALL {
+        for kernel in Kernel::EVERY {
             let cells: Vec<&CellPair> = pair.cells.iter().filter(|cell| cell.kernel == kernel).collect();
             if !cells.is_empty() {
                 self.kernel(pair, kernel, &cells);
@@ -92,7 +92,7 @@ impl Table<'_> {
         for pair in cells {
             let columns = [figure(&pair.reference), figure(&pair.compared), ratio(pair.ratio.as_ref())];
             let (words, tone) = (pair.words(self.comparison.margin), tone(pair));
-            self.entry(&pair.bytes.to_string(), columns, &words, tone);
+            self.entry(&units::size(kernel, pair.bytes), columns, &words, tone);
         }
         let penalties: Vec<(&CellPair, &Penalty)> =
             cells.iter().filter_map(|cell| Some((*cell, cell.penalty.as_ref()?))).collect();
@@ -105,7 +105,7 @@ impl Table<'_> {
                 |estimate: f64| (cell(format!("{}x", units::digits(estimate)), Tone::Plain), cell("", Tone::Dim));
             let columns = [times(penalty.reference), times(penalty.compared), ratio(Some(&penalty.ratio))];
             let words = penalty.ratio.words(self.comparison.margin);
-            self.entry(&pair.bytes.to_string(), columns, &words, tone_of(&penalty.ratio));
+            self.entry(&units::size(kernel, pair.bytes), columns, &words, tone_of(&penalty.ratio));
         }
     }
 

@@ -112,6 +112,12 @@ mod tests {
         text.lines().map(line).collect()
     }
 
+    /// Without a table: what is measured is bench-app or a program.
+    fn lacking(table: &str, text: &str) -> String {
+        let (before, rest) = text.split_once(&format!("{table}\n")).unwrap();
+        format!("{before}{}", &rest[rest.find("\n[").unwrap()..])
+    }
+
     #[test]
     fn whatever_is_here_the_draft_is_a_campaign() {
         for cores in [1, 2, 3, 8, 256] {
@@ -123,7 +129,10 @@ mod tests {
                         let campaign = Campaign::parse("draft", &text).unwrap_or_else(|e| panic!("{e}\n{text}"));
                         assert!(campaign.ranks.get() <= cores.max(2), "{cores}: {}", campaign.ranks);
                         assert!(!text.contains('@'), "{text}");
-                        Campaign::parse("draft in use", &in_use(&text)).unwrap_or_else(|e| panic!("{e}\n{text}"));
+                        for other in ["[program]", "[workload]"] {
+                            let text = lacking(other, &in_use(&text));
+                            Campaign::parse("draft in use", &text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+                        }
                     }
                 }
             }
@@ -148,7 +157,7 @@ mod tests {
     #[test]
     fn every_key_of_the_format_is_in_the_draft() {
         let text = in_use(&draft(&ground(8, "4.1.8", "")));
-        for table in ["schema = 1", "[workload]", "[decision]", "[limits]", "[settings]", "[[probe]]"] {
+        for table in ["schema = 1", "[workload]", "[program]", "[decision]", "[limits]", "[settings]", "[[probe]]"] {
             let heading = text.lines().find(|line| line.starts_with(table)).unwrap_or_else(|| panic!("no {table}"));
             let stray = text.replacen(heading, &format!("{heading}\nstray = 1"), 1);
             let error = Campaign::parse("draft", &stray).unwrap_err().to_string();

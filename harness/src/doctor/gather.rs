@@ -218,7 +218,7 @@ fn has_profile(starters: &Path) -> bool {
 }
 
 /// Devices of InfiniBand, RoCE and EFA with their drivers, of Omni-Path and of Slingshot.
-fn fabric() -> Vec<String> {
+pub(crate) fn fabric() -> Vec<String> {
     let class = Path::new("/sys/class/infiniband");
     let with_driver = |name: String| {
         let driver = fs::read_link(class.join(&name).join("device/driver")).ok();

@@ -140,6 +140,7 @@ impl Checker<'_> {
         Some(Case {
             stack,
             workload: workload(),
+            program: None,
             ranks: RANKS,
             placement: Placement::SameNode,
             settings: Settings::default(),

@@ -7,7 +7,7 @@ use crate::{
     stats::{self, Method},
 };
 
-use super::block;
+use super::{Runs, block};
 
 /// From the start of a launch to its first visit, and from its last visit to its end, s: what launchers, containers and
 /// `MPI_Init` take. Seen: 1.1 to 1.3 s in every mode of Open MPI 4.1; `MPI_Init` of 5.0 takes up to a second more.
@@ -38,6 +38,13 @@ pub fn estimate(design: &Design) -> Estimate {
     };
     let (fewest, shortest) = of(least);
     let (most, longest) = of(design.blocks);
+    // How long a program takes only its own launches tell, and its deadline.
+    let own = |blocks: u32| {
+        let numbers = (0..=blocks).chain([design.blocks + 1]);
+        let launches = numbers.flat_map(|number| block(design, number)).filter(|launch| launch.runs == Runs::Program);
+        launches.count() as f64 * design.limits.total_s
+    };
+    let longest = longest + own(design.blocks);
     let budget = design.decision.budget_min.map_or(f64::INFINITY, |minutes| minutes * 60.0);
     let nodes = design.nodes();
     Estimate { launches: [fewest, most], seconds: [shortest.min(budget), longest.min(budget)], nodes }

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     against::Against,
     app::Compilation,
-    case::{HostMpi, Implementation, Mpi, Placement, Settings, Stack},
+    case::{HostMpi, Implementation, Mpi, Placement, Program, Settings, Stack},
     command::CommandSpec,
     decision::{Decision, Pairs},
     id::{AttemptId, Sha256},
@@ -32,6 +32,7 @@ fn case(version: &str) -> Case {
             seed: 1,
             buffers: BufferKind::Hot,
         },
+        program: None,
         ranks: 2,
         placement: Placement::default(),
         settings: Settings::default(),
@@ -66,6 +67,7 @@ fn record(step: &Step<'_>, attempt: u32, outcome: Outcome) -> Record {
         cells: step.cells.clone(),
         started: "2026-01-01T00:00:00Z".into(),
         wall_ns: 1,
+        stopped_ns: None,
         hello_ns: None,
         outcome,
         hello: None,
@@ -458,4 +460,51 @@ fn who_hangs_in_a_duet_is_rechecked_alone_and_both_then_do_without_the_cell() {
     assert_eq!(records.iter().find(|r| are_partners(last, r)).unwrap().cells, last.cells);
     let healthy = records.iter().filter(|r| r.case == design.cases[2].id() && r.purpose == Purpose::Measure);
     assert!(healthy.into_iter().all(|r| r.cells.len() == 7));
+}
+
+fn of_program(blocks: u32) -> Design {
+    let mut design = design(blocks);
+    for case in design.cases.iter_mut().chain(&mut design.probes) {
+        case.program = Some(Program { argv: vec!["/app".into()], expect: "done".into() });
+        case.workload = Program::workload(1);
+    }
+    design
+}
+
+/// Two ranks that do not find each other end with code 0 each, and take a time that would pass for a figure.
+#[test]
+fn a_program_is_not_launched_where_ranks_do_not_find_each_other() {
+    let design = of_program(1);
+    let singletons = Outcome::Singletons { expected: 2, seen: 1 };
+    let hang = Outcome::TimedOut {
+        phase: Phase::Silence,
+        last: Some(Begin { kernel: Kernel::Latency, bytes: Bytes(8), visit: 0 }),
+    };
+    for failure in [singletons, hang] {
+        let (mut records, mut launched) = (Vec::new(), Vec::new());
+        while let Some(step) = next(&design, &records, &Medians::default()) {
+            assert_eq!(step.cells, [Program::CELL]);
+            let outcome = match (step.launch.case == &design.cases[1], step.launch.runs) {
+                (true, Runs::World) => failure.clone(),
+                (true, Runs::BenchApp | Runs::Program) => panic!("launched although {failure}"),
+                (false, _) => Outcome::Completed,
+            };
+            launched.push((step.launch.purpose, step.launch.runs));
+            records.push(record(&step, u32::try_from(records.len()).unwrap() + 1, outcome));
+        }
+        let worlds = launched.iter().filter(|(_, runs)| *runs == Runs::World).count();
+        assert_eq!(worlds, 5, "three cases, the recheck and the probe: {launched:?}");
+        let analysed: Vec<_> = launched.iter().filter(|(purpose, _)| is_analysed(*purpose)).collect();
+        assert!(analysed.len() == 3 && analysed.iter().all(|(_, runs)| *runs == Runs::Program), "{launched:?}");
+        let gone = retired(&design.cases[1], &records);
+        assert_eq!(gone, [Retired { cell: Program::CELL, outcome: failure }]);
+    }
+}
+
+#[test]
+fn what_a_program_takes_is_estimated_by_its_deadline_at_most() {
+    let (own, bench) = (estimate(&of_program(6)), estimate(&Design { limits: Limits::default(), ..design(6) }));
+    let launches = (3 + 6 * 4 + 1) as f64;
+    assert!(own.seconds[1] >= launches * Limits::default().total_s, "{own}");
+    assert!(own.seconds[0] < 90.0 && bench.seconds[1] < 180.0, "{own} {bench}");
 }

@@ -404,6 +404,8 @@ impl<'room> Attempt<'room> {
         if !std::mem::take(&mut self.open) {
             return Swept::default();
         }
+        // Also after an error or a panic.
+        self.ours.go_on();
         // With a second attempt open, nobody could tell whose orphan it is.
         let alone = self.room.sole && self.room.open.get() == 1 && !self.lasting;
         let scope = if alone { Scope::AttemptAndOrphans } else { Scope::Attempt };

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// A turn: short beside the seconds in which a machine changes its state, long beside a batch.
-const SLICE: Duration = Duration::from_millis(50);
+pub(super) const SLICE: Duration = Duration::from_millis(50);
 /// How long the loop sleeps on the gate for the end of a batch before it looks at the pipes again.
 const BRIEFLY: Duration = Duration::from_millis(5);
 /// How often to look whether both have come to the gate.
@@ -61,35 +61,36 @@ pub fn duet(
         }
         wait(&mut watches.into_iter().flatten().collect::<Vec<_>>(), bell, Some(again))?;
         let [first, second] = &mut players;
-        step(first, second, (bell, gate))?;
-        step(second, first, (bell, gate))?;
+        step(first, second, bell, &mut || gate.renew())?;
+        step(second, first, bell, &mut || gate.renew())?;
     }
     Ok(players.map(|player| player?.end))
 }
 
-/// Takes one of the two a step further.
-fn step<'a>(
+/// Takes one of the two a step further. `meanwhile` is called again and again where that is its end.
+pub(super) fn step<'a>(
     one: &mut Option<Player<'a, '_>>,
     other: &mut Option<Player<'a, '_>>,
-    (bell, gate): (Option<&Bell>, &Gate),
+    bell: Option<&Bell>,
+    meanwhile: &mut dyn FnMut(),
 ) -> Result<(), ProcessError> {
     let Some(player) = one else { return Ok(()) };
     match player.step(bell)? {
-        Some(exit) => player.end(exit, gate, other.as_mut().and_then(|other| other.watch.as_mut())),
+        Some(exit) => player.end(exit, meanwhile, other.as_mut().and_then(|other| other.watch.as_mut())),
         None => Ok(()),
     }
 }
 
 /// A launch of the two, and how far it is.
-struct Player<'a, 'room> {
-    attempt: &'a mut Attempt<'room>,
-    watch: Option<Watch<'a>>,
-    scope: Option<Scope>,
-    end: Option<Result<Ended, ProcessError>>,
+pub(super) struct Player<'a, 'room> {
+    pub(super) attempt: &'a mut Attempt<'room>,
+    pub(super) watch: Option<Watch<'a>>,
+    pub(super) scope: Option<Scope>,
+    pub(super) end: Option<Result<Ended, ProcessError>>,
 }
 
 impl<'a, 'room> Player<'a, 'room> {
-    fn start(part: Part<'a, 'room>) -> Self {
+    pub(super) fn start(part: Part<'a, 'room>) -> Self {
         let Part { attempt, launch, observe } = part;
         match attempt.begin(&launch) {
             Ok(child) => {
@@ -108,12 +109,18 @@ impl<'a, 'room> Player<'a, 'room> {
     }
 
     /// Ends what is left of the launch; meanwhile nobody is given a turn, and the other one is read on.
-    fn end(&mut self, exit: Exit, gate: &Gate, mut other: Option<&mut Watch<'a>>) -> Result<(), ProcessError> {
+    fn end(
+        &mut self,
+        exit: Exit,
+        meanwhile: &mut dyn FnMut(),
+        mut other: Option<&mut Watch<'a>>,
+    ) -> Result<(), ProcessError> {
         let (Some(mut watch), Some(scope)) = (self.watch.take(), self.scope) else { return Ok(()) };
         let wall = watch.wall();
+        self.attempt.ours.go_on();
         // What could not be ended is tried again, and reported, when the attempt closes.
         self.attempt.ours.end(scope, &mut |pause| {
-            gate.renew();
+            meanwhile();
             let other = other.as_deref_mut();
             linger(&mut std::iter::once(&mut watch).chain(other).collect::<Vec<_>>(), pause);
         });

@@ -92,7 +92,7 @@ fn in_words(error: &dyn std::error::Error) -> String {
 }
 
 /// Waits until nobody listens any more, or a signal comes, or the time is over.
-fn until_alone(bell: &UnixStream, limit: Duration) -> io::Result<()> {
+pub(super) fn until_alone(bell: &UnixStream, limit: Duration) -> io::Result<()> {
     let stdout = io::stdout();
     let until = now() + limit;
     loop {

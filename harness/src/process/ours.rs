@@ -7,8 +7,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{
@@ -30,6 +31,8 @@ const GLANCE: Duration = Duration::from_millis(20);
 const SETTLE: Duration = Duration::from_millis(500);
 const TERMINATE: Duration = Duration::from_secs(1);
 const KILL: Duration = Duration::from_secs(8);
+/// How often to look for processes that were just being started.
+const LOOKS: u32 = 3;
 
 /// How far a search goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,9 @@ pub(super) struct Ours {
     /// A child of this process that is no orphan.
     #[serde(skip)]
     guard: Option<Identity>,
+    /// Those that are stopped until they are let go on.
+    #[serde(skip)]
+    stopped: BTreeSet<Identity>,
     shm: Shm,
     /// Directories that it has made besides its private one.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -68,6 +74,7 @@ impl Ours {
             known: BTreeSet::new(),
             signalled: BTreeSet::new(),
             guard: None,
+            stopped: BTreeSet::new(),
             shm: Shm::now(),
             directories: BTreeSet::new(),
         }
@@ -176,6 +183,48 @@ impl Ours {
         left.iter().map(|process| format!("process {} ({})", process.id.pid, process.name)).collect()
     }
 
+    /// The processes in `scope` that run `program`, itself or as a script.
+    pub(super) fn running(&mut self, scope: Scope, program: &str) -> BTreeSet<Identity> {
+        let runs = |process: &Process| procfs::command(process.id.pid).iter().take(2).any(|word| word == program);
+        self.members(scope).into_iter().filter(runs).map(|process| process.id).collect()
+    }
+
+    /// Stops those of `ranks` that live, and what they have started in `scope`: first `earlier`, who most likely are all of
+    /// them, for a look at every process of a machine takes milliseconds. The moment at which the last was told is returned.
+    pub(super) fn stop(&mut self, scope: Scope, ranks: &BTreeSet<Identity>, earlier: &BTreeSet<Identity>) -> Instant {
+        self.stopped.extend(tell(earlier.iter().copied(), Signal::STOP));
+        let mut told = now();
+        // A process that is stopped starts no other: the second look mostly finds nothing new.
+        for _ in 0..LOOKS {
+            let mut new = family(&self.members(scope), ranks);
+            new.retain(|id| !self.stopped.contains(id));
+            if new.is_empty() {
+                break;
+            }
+            self.stopped.extend(tell(new.into_iter(), Signal::STOP));
+            told = now();
+        }
+        told
+    }
+
+    /// Whether anything is stopped until it is let go on.
+    pub(super) fn are_stopped(&self) -> bool {
+        !self.stopped.is_empty()
+    }
+
+    /// Lets go on what was stopped, and says who that was.
+    pub(super) fn go_on(&mut self) -> BTreeSet<Identity> {
+        let stopped = std::mem::take(&mut self.stopped);
+        tell(stopped.iter().copied(), Signal::CONT);
+        stopped
+    }
+
+    /// Lets everything in `scope` go on, whoever stopped it.
+    pub(super) fn thaw(&mut self, scope: Scope) {
+        let members = self.members(scope);
+        tell(members.iter().map(|process| process.id), Signal::CONT);
+    }
+
     /// Kills everything in `scope` once, without waiting.
     pub(super) fn kill(&mut self, scope: Scope) {
         let members = self.members(scope);
@@ -233,14 +282,53 @@ pub(super) fn relieve(guard: Identity) {
     }
 }
 
-/// Signals exactly this process, not whoever has its number by now. Tells whether it arrived.
+/// Those of `processes` that are among `heads`, or descend from one.
+fn family(processes: &[Process], heads: &BTreeSet<Identity>) -> BTreeSet<Identity> {
+    let mut family: BTreeSet<Identity> = processes.iter().map(|p| p.id).filter(|id| heads.contains(id)).collect();
+    loop {
+        let is_child = |process: &&Process| family.iter().any(|id| id.pid == process.parent);
+        let more: Vec<Identity> =
+            processes.iter().filter(|p| !family.contains(&p.id)).filter(is_child).map(|p| p.id).collect();
+        if more.is_empty() {
+            return family;
+        }
+        family.extend(more);
+    }
+}
+
+/// Signals exactly these processes, all within microseconds; those that it reached.
+fn tell(ids: impl Iterator<Item = Identity>, signal: Signal) -> Vec<Identity> {
+    let handles: Vec<(Identity, Handle)> = ids.filter_map(|id| Some((id, handle(id)?))).collect();
+    handles.into_iter().filter(|(_, handle)| handle.send(signal)).map(|(id, _)| id).collect()
+}
+
+/// Signals exactly this process. Tells whether it arrived.
 fn send(id: Identity, signal: Signal) -> bool {
-    let Some(pid) = Pid::from_raw(id.pid) else { return false };
-    let still = || procfs::process(id.pid).is_some_and(|process| process.id == id);
-    match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(handle) => still() && pidfd_send_signal(handle, signal).is_ok(),
-        // Kernels before 5.3: the number is all there is.
-        Err(rustix::io::Errno::NOSYS) => still() && kill_process(pid, signal).is_ok(),
-        Err(_) => false,
+    handle(id).is_some_and(|handle| handle.send(signal))
+}
+
+/// A process, not whoever has its number by now.
+enum Handle {
+    Descriptor(OwnedFd),
+    /// Kernels before 5.3: the number is all there is.
+    Number(Pid),
+}
+
+fn handle(id: Identity) -> Option<Handle> {
+    let pid = Pid::from_raw(id.pid)?;
+    let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(descriptor) => Handle::Descriptor(descriptor),
+        Err(rustix::io::Errno::NOSYS) => Handle::Number(pid),
+        Err(_) => return None,
+    };
+    procfs::process(id.pid).is_some_and(|process| process.id == id).then_some(handle)
+}
+
+impl Handle {
+    fn send(&self, signal: Signal) -> bool {
+        match self {
+            Self::Descriptor(descriptor) => pidfd_send_signal(descriptor, signal).is_ok(),
+            Self::Number(pid) => kill_process(*pid, signal).is_ok(),
+        }
     }
 }

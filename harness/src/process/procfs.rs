@@ -62,6 +62,12 @@ pub(super) fn environment_holds(pid: i32, text: &str) -> bool {
         .is_ok_and(|environ| environ.windows(text.len()).any(|window| window == text.as_bytes()))
 }
 
+/// The words of the command that a process runs. Of a script the first is its interpreter.
+pub(super) fn command(pid: i32) -> Vec<String> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
 /// A process's number as it sees it itself, in the innermost of its namespaces.
 pub(super) fn own_number(pid: i32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -130,6 +130,8 @@ pub struct Ended {
     pub reason: Reason,
     /// From its start to its end.
     pub wall: Duration,
+    /// Of that, how long it slept, or was stopped, until others let it go on.
+    pub asleep: Duration,
     /// From its start to the first line that was progress, or enough; none where there was no such line.
     pub first: Option<Duration>,
     /// The beginning and end of its standard error.
@@ -292,12 +294,21 @@ impl<'a> Watch<'a> {
     pub(super) fn sleeps(&mut self, asleep: bool) {
         match (self.asleep, asleep) {
             (None, true) => self.asleep = Some(now()),
-            (Some(since), false) => {
-                self.slept += now().saturating_duration_since(since);
-                self.progress = self.progress.map(|_| now());
-                self.asleep = None;
-            }
+            (Some(_), false) => self.wakes(),
             (None, false) | (Some(_), true) => {}
+        }
+    }
+
+    /// It sleeps since this moment.
+    pub(super) fn sleeps_since(&mut self, moment: Instant) {
+        self.asleep.get_or_insert(moment);
+    }
+
+    /// It goes on now, if it slept.
+    pub(super) fn wakes(&mut self) {
+        if let Some(since) = self.asleep.take() {
+            self.slept += now().saturating_duration_since(since);
+            self.progress = self.progress.map(|_| now());
         }
     }
 
@@ -319,6 +330,8 @@ impl<'a> Watch<'a> {
                 around.take_stock()?;
                 // The leader and its own group; mpirun passes it on to the ranks, which have groups of their own.
                 let _ = kill_process_group(self.pid, Signal::TERM);
+                // Who is stopped hears of nothing.
+                around.ours.go_on();
                 Ok(Phase::Asked { until: now() + self.deadlines.grace, stops })
             }
             Phase::Asked { until, stops: before } if moment >= until || stops > before => {
@@ -409,13 +422,24 @@ impl<'a> Watch<'a> {
         }
         match self.log_failed {
             Some(LogFailed { path, source }) => Err(ProcessError::Log { path, source }),
-            None => Ok(Ended { exit, reason: self.reason, wall, first: self.first, stderr: self.stderr }),
+            None => {
+                // Whoever ends asleep was ended by others.
+                let asleep =
+                    self.slept + self.asleep.map_or(Duration::ZERO, |since| now().saturating_duration_since(since));
+                let (reason, first, stderr) = (self.reason, self.first, self.stderr);
+                Ok(Ended { exit, reason, wall, asleep: asleep.min(wall), first, stderr })
+            }
         }
     }
 
     /// Its pipes, of a program that goes on.
     pub(super) fn into_taps(self) -> Vec<Tap> {
         self.taps
+    }
+
+    /// Whether it was asked to end.
+    pub(super) fn is_ending(&self) -> bool {
+        !matches!(self.phase, Phase::Running)
     }
 
     /// Whether the harness ended it.

@@ -70,8 +70,8 @@ pub(crate) fn cost(choice: &Choice, margin: Margin) -> String {
 /// Where it comes off worst.
 pub(crate) fn worst(choice: &Choice) -> Option<String> {
     let worst = choice.worst?;
-    let (times, kernel, bytes) = (units::digits(worst.estimate), worst.kernel, worst.bytes);
-    Some(format!("worst {times} times, at {kernel} {bytes}"))
+    let (times, place) = (units::digits(worst.estimate), units::place(worst.kernel, worst.bytes));
+    Some(format!("worst {times} times, at {place}"))
 }
 
 /// Other cases with what they take: one by one, or those of one mode with one verdict together, since a matrix has dozens.

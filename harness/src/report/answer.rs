@@ -43,11 +43,13 @@ fn absolute(case: &CaseReport) -> Vec<String> {
         let (cell, figure) = of(kernel).max_by(|a, b| rate(a.1).total_cmp(&rate(b.1)))?;
         Some(format!("{kernel} up to {} at {}", units::rate(rate(figure)), cell.bytes))
     };
+    let whole = |kernel: Kernel| Some(format!("{kernel} {}", units::time(of(kernel).next()?.1.time.median)));
     let part = |kernel: Kernel| match kernel.row().reading {
+        Reading::Time if kernel == Kernel::Program => whole(kernel),
         Reading::Time => range(kernel),
         Reading::Rate => best(kernel),
     };
-    Kernel::ALL.into_iter().filter_map(part).collect()
+    Kernel::EVERY.into_iter().filter_map(part).collect()
 }
 
 /// One compared figure.
@@ -135,7 +137,7 @@ fn times_as_long(places: &[Place<'_>], all: &[Place<'_>]) -> String {
         places.iter().filter(|place| place.kernel == kernel).map(|place| place.bytes).collect()
     };
     let mut groups: Vec<(String, Vec<Kernel>, Vec<f64>)> = Vec::new();
-    for kernel in Kernel::ALL {
+    for kernel in Kernel::EVERY {
         let here = of(places, kernel);
         if here.is_empty() {
             continue;
@@ -150,11 +152,13 @@ fn times_as_long(places: &[Place<'_>], all: &[Place<'_>]) -> String {
             None => groups.push((sizes, vec![kernel], estimates.collect())),
         }
     }
-    let everywhere = Kernel::ALL.into_iter().filter(|kernel| !of(all, *kernel).is_empty()).count();
+    let everywhere = Kernel::EVERY.into_iter().filter(|kernel| !of(all, *kernel).is_empty()).count();
     let words = |(sizes, kernels, estimates): (String, Vec<Kernel>, Vec<f64>)| {
         let names: Vec<&str> = kernels.iter().map(|kernel| kernel.name()).collect();
         let names = if names.len() == everywhere { String::new() } else { format!(" ({})", names.join(", ")) };
-        format!("{}x at {sizes}{names}", range(&estimates))
+        // A program is measured alone, and has no size.
+        let at = if kernels == [Kernel::Program] { String::new() } else { format!(" at {sizes}{names}") };
+        format!("{}x{at}", range(&estimates))
     };
     groups.into_iter().map(words).collect::<Vec<_>>().join(", ")
 }

@@ -37,7 +37,7 @@ pub struct Beside<'r> {
 #[must_use]
 pub fn render(report: &Report, beside: Beside<'_>) -> String {
     let page = Page { report, beside, sheets: plot::sheets(report) };
-    let kernels: Vec<Kernel> = Kernel::ALL.into_iter().filter(|kernel| !report.sizes(*kernel).is_empty()).collect();
+    let kernels: Vec<Kernel> = Kernel::EVERY.into_iter().filter(|kernel| !report.sizes(*kernel).is_empty()).collect();
     let sections: Vec<Section> = [
         matrix::matrices(&page),
         Some(summary::answers(&page)),

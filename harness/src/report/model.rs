@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
             cells,
             launches: Launches { made: made.len(), completed: launches.len() },
             costs: self.costs(role, &launches),
-            seen: seen(&launches),
+            seen: seen(&self.witnesses(case, &launches)),
             command: first.map(|r| r.command.to_string()),
             id,
         }
@@ -166,6 +166,14 @@ impl<'a> Run<'a> {
     fn completed(&self, case: &CaseId, purpose: Purpose) -> Vec<&'a Record> {
         let completed = self.of(case).filter(|r| r.purpose == purpose && r.outcome == Outcome::Completed);
         completed.map(|r| ((r.block, r.slot), r)).collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+
+    /// The launches that tell what they found around them: of a program those of bench-app before it.
+    fn witnesses(&self, case: &Case, launches: &[&'a Record]) -> Vec<&'a Record> {
+        match case.program {
+            Some(_) => self.of(&case.id()).filter(|record| record.hello.is_some()).collect(),
+            None => launches.to_vec(),
+        }
     }
 
     fn baseline_launches(&self) -> Vec<&'a Record> {

@@ -1,5 +1,7 @@
 //! What weakens the figures of a report, in words.
 
+use bench_app::Kernel;
+
 use crate::{
     decision::Pairs,
     stats::{ALPHA, Method},
@@ -20,10 +22,16 @@ fn duets(report: &Report) -> Vec<String> {
     if report.pairs == Pairs::Blocks {
         return Vec::new();
     }
-    let alone =
+    let mut measured = report.cases.iter().flat_map(CaseReport::figures).map(|(cell, _)| cell.kernel);
+    let alone = if measured.any(|kernel| kernel == Kernel::Program) {
+        "The ranks of every launch were stopped while its partner had its turns. A figure is the time of a launch less that: \
+         also what a program waits for while it is stopped, such as a timer, does not count."
+            .to_owned()
+    } else {
         "Every launch took turns with another: ratios compare the two of a duet, and times are those of launches that \
                  are not alone. What a launch costs is not told: both of a duet start at once, on the same cores."
-            .to_owned();
+            .to_owned()
+    };
     let cache =
         report.facts.get("l2").and_then(|size| size.strip_suffix('K')?.parse::<u64>().ok()).map(|kib| kib << 10);
     let sizes = report.cases.iter().flat_map(CaseReport::figures).map(|(cell, _)| cell.bytes);

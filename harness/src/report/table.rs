@@ -37,7 +37,7 @@ pub fn render(report: &Report, style: Style) -> String {
         table.matrix(matrix);
     }
     table.matrix_key(report);
-    for kernel in Kernel::ALL {
+    for kernel in Kernel::EVERY {
         table.kernel(report, kernel);
     }
     table.key(report);
@@ -136,7 +136,7 @@ impl Table {
         let cells: Vec<[Cell; 2]> =
             columns.iter().map(|case| self.status(report, case, case.status(kernel, bytes))).collect();
         let (figures, ends): (Vec<Cell>, Vec<Cell>) = cells.into_iter().map(|[figure, ends]| (figure, ends)).unzip();
-        self.row(cell(bytes.to_string(), Tone::Plain), figures);
+        self.row(cell(units::size(kernel, bytes), Tone::Plain), figures);
         self.row(cell("", Tone::Plain), ends);
     }
 

@@ -1,5 +1,17 @@
 //! Figures for people: three significant digits, a unit that suits them, one unit for a figure and its interval.
 
+use bench_app::{Bytes, Kernel};
+
+/// A message size as a row's name. A program has none.
+pub(crate) fn size(kernel: Kernel, bytes: Bytes) -> String {
+    if kernel == Kernel::Program { "launch".to_owned() } else { bytes.to_string() }
+}
+
+/// A cell: `latency 8 B`, `program`.
+pub(crate) fn place(kernel: Kernel, bytes: Bytes) -> String {
+    if kernel == Kernel::Program { kernel.to_string() } else { format!("{kernel} {bytes}") }
+}
+
 /// A unit: its name, and how many of the base unit (ns, bytes per second) it holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Unit {

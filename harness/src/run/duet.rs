@@ -7,8 +7,8 @@ use bench_app::gate::{Entrance, Gate, Job, LEASE};
 use crate::{
     compose::Commands,
     id::AttemptId,
-    plan::{Launch, Step},
-    process::{Attempt, Ended, Part, ProcessError, duet},
+    plan::{Launch, Runs, Step},
+    process::{Attempt, Ended, Part, ProcessError, Ranks, duet, stop_and_go},
     record::Outcome,
     site::nodes::Nodes,
     store::Store,
@@ -35,13 +35,17 @@ impl Runner<'_> {
         nodes: &Nodes,
         store: &Store,
     ) -> Result<[Kept; 2], RunError> {
-        let attempts = [self.room.attempt(&ids[0].to_string())?, self.room.attempt(&ids[1].to_string())?];
-        let path = attempts[0].scratch().join("gate");
-        let gate = Gate::create(&path, LEASE).map_err(ProcessError::Gate)?;
-        let [first, second] = attempts;
+        let [first, second] = [self.room.attempt(&ids[0].to_string())?, self.room.attempt(&ids[1].to_string())?];
+        let path = first.scratch().join("gate");
+        // A program knows of no gate.
+        let gate = match step.launch.runs {
+            Runs::BenchApp | Runs::World => Some(Gate::create(&path, LEASE).map_err(ProcessError::Gate)?),
+            Runs::Program => None,
+        };
         let side = |at: usize, job, launch, mut attempt| -> Result<Side<'_, '_>, RunError> {
             let entrance = Entrance { path: path.clone(), job };
-            let (making, composed) = self.begin(ids[at], (launch, &step.cells), nodes, Some(&entrance));
+            let entrance = gate.as_ref().map(|_| &entrance);
+            let (making, composed) = self.begin(ids[at], (launch, &step.cells), nodes, entrance);
             let mut making = Making { partner: Some(ids[1 - at]), ..making };
             // Instances before both launches, for no turn is given meanwhile.
             let (commands, refused) = match composed {
@@ -58,7 +62,7 @@ impl Runner<'_> {
         let mut second = side(1, Job::Second, partner, second)?;
 
         let begun = clock();
-        let [one, other] = self.in_turns([&mut first, &mut second], &gate, store)?;
+        let [one, other] = self.in_turns([&mut first, &mut second], gate.as_ref(), store)?;
         drop(gate);
         for side in [&mut first, &mut second] {
             side.commands.iter().for_each(|commands| self.stop(&mut side.attempt, commands));
@@ -70,9 +74,14 @@ impl Runner<'_> {
     fn in_turns(
         &self,
         sides: [&mut Side<'_, '_>; 2],
-        gate: &Gate,
+        gate: Option<&Gate>,
         store: &Store,
     ) -> Result<[Option<Result<Ended, ProcessError>>; 2], RunError> {
+        let ranks = sides.each_ref().map(|side| {
+            let case = side.making.launch.case;
+            let program = case.program.as_ref().and_then(|program| program.argv.first()).map_or("", String::as_str);
+            Ranks { program, count: case.ranks }
+        });
         let [first, second] = sides.map(|side| {
             let Side { attempt, making, commands, refused } = side;
             let commands = commands.as_ref().filter(|_| refused.is_none());
@@ -83,7 +92,10 @@ impl Runner<'_> {
         let mut observe_other = |stream, line: &str| other.watch.line(stream, line);
         let part = launch.map(|launch| Part { attempt, launch, observe: &mut observe });
         let other = other_launch.map(|launch| Part { attempt: other_attempt, launch, observe: &mut observe_other });
-        Ok(duet([part, other], gate)?)
+        Ok(match gate {
+            Some(gate) => duet([part, other], gate)?,
+            None => stop_and_go([part, other], ranks)?,
+        })
     }
 }
 

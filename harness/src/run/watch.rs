@@ -7,8 +7,9 @@ use bench_app::{
     event::{Begin, Facts, Hello, Measurement, WrongData},
 };
 
-use super::gone::gone;
+use super::{expected::Expected, gone::gone};
 use crate::{
+    case::Program,
     id::AttemptId,
     process::{Exit, NO_INSTANCE, Pulse, Reason, SeenNode, Stream},
     record::{
@@ -46,6 +47,8 @@ pub struct Watch {
     torn: bool,
     refused: Option<String>,
     done: bool,
+    /// What is expected of a program, whose words are no frames.
+    program: Option<Expected>,
     words: Words,
     /// What was found gone when a deadline passed.
     gone: Vec<Lost>,
@@ -74,6 +77,7 @@ impl Watch {
             torn: false,
             refused: None,
             done: false,
+            program: None,
             words: Words::default(),
             gone: Vec::new(),
             stderr: Vec::new(),
@@ -81,10 +85,17 @@ impl Watch {
         }
     }
 
+    /// The same of a launch of `program`.
+    #[must_use]
+    pub(super) fn of_program(self, program: &Program) -> Self {
+        Self { program: Some(Expected::of(program)), ..self }
+    }
+
     /// Takes one line of output.
     pub fn line(&mut self, stream: Stream, line: &str) -> Pulse {
         self.torn &= stream != Stream::Out;
-        match (stream, decode(line)) {
+        self.program.iter_mut().for_each(|program| program.line(line));
+        match (stream, if self.program.is_some() { Decoded::Text } else { decode(line) }) {
             (Stream::Out, Decoded::Event { event, before }) => {
                 self.keep(stream, &before);
                 self.event(*event)
@@ -184,7 +195,8 @@ impl Watch {
     /// Lines that were no frames, standard error first.
     #[must_use]
     pub fn said(&self) -> Vec<String> {
-        self.stderr.iter().chain(&self.stdout).cloned().collect()
+        let missed = self.program.as_ref().and_then(Expected::missed);
+        missed.iter().chain(&self.stderr).chain(&self.stdout).cloned().collect()
     }
 
     /// Takes what was seen on its nodes when a deadline passed, and which of them did not answer.
@@ -213,13 +225,17 @@ impl Watch {
 
     /// Whether everything was measured.
     fn whole(&self) -> bool {
-        self.done && self.visits == self.cells.len() * self.rounds.get() as usize
+        match &self.program {
+            Some(program) => program.is_met(),
+            None => self.done && self.visits == self.cells.len() * self.rounds.get() as usize,
+        }
     }
 
     /// How the launch ended. An exit code of 0 is never evidence of a working run.
     #[must_use]
     pub fn outcome(&self, exit: Exit, reason: Reason) -> Outcome {
-        if let Some(seen) = self.seen_world {
+        let of_program = || self.program.as_ref()?.world(self.ranks).filter(|_| reason == Reason::Itself);
+        if let Some(seen) = self.seen_world.or_else(of_program) {
             return Outcome::Singletons { expected: self.ranks, seen };
         }
         if let Some(reason) = &self.refused {

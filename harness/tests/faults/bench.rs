@@ -239,7 +239,7 @@ impl Fault {
         };
         let mca = BTreeMap::from([("btl".to_owned(), "^ofi".to_owned())]);
         let settings = Settings { mca, ..Settings::default() };
-        let case = Case { stack, workload, ranks: 2, placement: Placement::default(), settings };
+        let case = Case { stack, workload, program: None, ranks: 2, placement: Placement::default(), settings };
         Self { rule: "", case, through: None, slots: None }
     }
 

@@ -5,6 +5,7 @@
 mod duets;
 mod ends;
 mod images;
+mod programs;
 mod staged;
 
 use std::{

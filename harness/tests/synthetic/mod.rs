@@ -171,7 +171,8 @@ pub(crate) fn case(stack: Stack, sizes: &[&str]) -> Case {
         seed: 1,
         buffers: BufferKind::Hot,
     };
-    Case { stack, workload, ranks: 2, placement: Placement::default(), settings: Settings::default() }
+    let (placement, settings) = (Placement::default(), Settings::default());
+    Case { stack, workload, program: None, ranks: 2, placement, settings }
 }
 
 pub(crate) fn host(version: &str) -> HostMpi {
@@ -194,7 +195,7 @@ pub(crate) fn launch(
     (attempt, partner): (AttemptId, Option<AttemptId>),
     rng: &mut ChaCha8Rng,
 ) -> (Record, Vec<Sample>) {
-    let plan::Launch { case, purpose, block, slot, partner: _ } = planned.clone();
+    let plan::Launch { case, purpose, block, slot, .. } = planned.clone();
     let mode = case.stack.mode();
     let (outcome, measured) = outcome(case, cells);
     let state = 1.0 + 0.03 * normal(rng);
@@ -215,6 +216,7 @@ pub(crate) fn launch(
         cells: cells.to_vec(),
         started: format!("2026-11-24T02:{:02}:{:02}.000Z", 30 + attempt.0 / 60, attempt.0 % 60),
         wall_ns: hello_ns + 1_050_000_000 + if hung { 10_000_000_000 } else { 0 },
+        stopped_ns: None,
         hello_ns: Some(hello_ns),
         hello: Some(hello(case, split, init_ns)),
         facts: Some(facts(mode)),
@@ -279,6 +281,7 @@ fn operation_ns(mode: Mode, cell: Cell) -> f64 {
         Kernel::Bandwidth | Kernel::Bibw | Kernel::Mbw => 140.0 + bytes / 10.5,
         Kernel::Allreduce | Kernel::AllreduceInPlace => 800.0 + bytes / 2.6,
         Kernel::Latency | Kernel::Barrier | Kernel::Bcast | Kernel::Alltoall => 290.0 + bytes / 9.0,
+        Kernel::Program => 1e9,
     };
     native * factor(mode, bytes)
 }

@@ -10,6 +10,7 @@ use crate::{
     report::{
         CaseReport, CellStatus, Role, Verdict,
         plot::{self, verdict_style},
+        units,
     },
 };
 
@@ -127,7 +128,7 @@ pub(super) fn launches(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
             let panels = html! {
                 div.panels { @for (case, picture) in panels { (figure(&picture, &page.name(case))) } }
             };
-            (format!("{kernel} {bytes}"), panels)
+            (units::place(kernel, bytes), panels)
         })
         .collect();
     let (first, others) = groups.split_first()?;

@@ -123,9 +123,9 @@ fn grid_of(page: &Page<'_>, columns: &[(Kernel, Vec<Bytes>)]) -> Markup {
                 }
                 tr {
                     th scope="col" { "case" }
-                    @for (_, sizes) in columns {
+                    @for (kernel, sizes) in columns {
                         @for (bytes, first) in sizes.iter().zip(firsts()) {
-                            th class=[first.then_some("first")] scope="col" { (bytes) }
+                            th class=[first.then_some("first")] scope="col" { (units::size(*kernel, *bytes)) }
                         }
                     }
                 }

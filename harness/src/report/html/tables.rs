@@ -52,7 +52,7 @@ fn compared(page: &Page<'_>, cases: &[&CaseReport], kernel: Kernel) -> Markup {
             thead { tr { th scope="col" { "size" } @for case in cases { th scope="col" { (page.name(case)) } } } }
             tbody {
                 @for bytes in page.report.sizes(kernel) {
-                    tr { th scope="row" { (bytes) } @for case in cases { (cell(page.report, case, kernel, bytes)) } }
+                    tr { th scope="row" { (units::size(kernel, bytes)) } @for case in cases { (cell(page.report, case, kernel, bytes)) } }
                 }
             }
         }
@@ -148,7 +148,7 @@ fn quantiles(page: &Page<'_>, kernel: Kernel) -> Markup {
                     @for (cell, first) in cells.iter().zip(std::iter::once(true).chain(std::iter::repeat(false))) {
                         tr {
                             @if first { th scope="rowgroup" rowspan=(cells.len()) { (page.name(case)) } }
-                            th.number scope="row" { (cell.bytes) }
+                            th.number scope="row" { (units::size(kernel, cell.bytes)) }
                             (quantile_cells(&cell.status))
                         }
                     }

@@ -2,7 +2,7 @@
 
 use bench_app::{Bytes, Kernel, kernel::Reading};
 
-use crate::report::{CaseReport, CellStatus, Figure, Report, units, words};
+use crate::report::{CaseReport, CellReport, CellStatus, Figure, Report, units, words};
 
 use super::{
     Picture, Series, Sheet, Style,
@@ -102,14 +102,15 @@ fn line(panel: &Panel<'_, '_>, series: &Series<'_>, kernel: Kernel, x: &Sizes, y
 
 fn numbers(case: &CaseReport, kernel: Kernel) -> String {
     let cells = case.cells.iter().filter(|cell| cell.kernel == kernel);
+    let size = |cell: &CellReport| units::size(kernel, cell.bytes);
     let said = cells.map(|cell| match &cell.status {
         CellStatus::Figure(figure) => {
             let Value { middle, ends } = value(figure);
             let ends = ends.map(|[lo, hi]| format!(" ({} to {})", name(kernel, lo), name(kernel, hi)));
-            format!("{} {}{}", cell.bytes, name(kernel, middle), ends.unwrap_or_default())
+            format!("{} {}{}", size(cell), name(kernel, middle), ends.unwrap_or_default())
         }
-        CellStatus::Ran => format!("{} ran", cell.bytes),
-        CellStatus::Failed { outcome, .. } => format!("{} {outcome}", cell.bytes),
+        CellStatus::Ran => format!("{} ran", size(cell)),
+        CellStatus::Failed { outcome, .. } => format!("{} {outcome}", size(cell)),
     });
     said.collect::<Vec<_>>().join("; ")
 }

@@ -4,7 +4,7 @@ use bench_app::Kernel;
 
 use crate::{
     against::Against,
-    report::{CaseReport, CellStatus, Ratio, Report, Role, units, words},
+    report::{CaseReport, CellReport, CellStatus, Ratio, Report, Role, units, words},
     stats::Margin,
 };
 
@@ -89,13 +89,14 @@ fn point(panel: &Panel<'_, '_>, ratio: &Ratio, at: f64) -> Drawn {
 
 fn numbers(case: &CaseReport, kernel: Kernel, margin: Margin) -> String {
     let cells = case.cells.iter().filter(|cell| cell.kernel == kernel);
+    let size = |cell: &CellReport| units::size(kernel, cell.bytes);
     let said = cells.map(|cell| match &cell.status {
         CellStatus::Figure(figure) => match &figure.ratio {
-            Some(ratio) => format!("{} {}", cell.bytes, in_words(ratio, margin)),
-            None => format!("{} without a figure to compare with", cell.bytes),
+            Some(ratio) => format!("{} {}", size(cell), in_words(ratio, margin)),
+            None => format!("{} without a figure to compare with", size(cell)),
         },
-        CellStatus::Ran => format!("{} ran", cell.bytes),
-        CellStatus::Failed { outcome, .. } => format!("{} {outcome}", cell.bytes),
+        CellStatus::Ran => format!("{} ran", size(cell)),
+        CellStatus::Failed { outcome, .. } => format!("{} {outcome}", size(cell)),
     });
     said.collect::<Vec<_>>().join("; ")
 }
