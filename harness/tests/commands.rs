@@ -223,7 +223,7 @@ fn what_a_hosts_libraries_need_reaches_only_the_ranks_that_load_them() {
         }
         let loads = matches!(stack, Stack::Native { .. } | Stack::Bind { .. });
         let (placement, settings) = (Placement::default(), Settings::default());
-        let case = Case { stack, workload: workload(), ranks: 2, placement, settings };
+        let case = Case { stack, workload: workload(), ranks: 2, placement, settings, program: None };
         let launch = composed(&case, &nodes(Scheduler::Local, &["n1"])).unwrap().launch.to_string();
         for variable in ["OPAL_SYSCONFDIR=/cache/etc", "LD_LIBRARY_PATH=/cache/deep/lib"] {
             assert_eq!(launch.contains(variable), loads, "{launch}");
