@@ -3,6 +3,7 @@
 //! Readers ignore fields they do not know; [`SCHEMA`] changes when a known field changes its meaning.
 
 pub mod lost;
+mod staged;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
@@ -22,6 +23,7 @@ use crate::{
     id::{AttemptId, CaseId, Sha256, SiteId},
 };
 use lost::Lost;
+pub use staged::{StagedFile, Staging};
 
 /// Version of everything under a run's directory.
 pub const SCHEMA: u32 = 1;
@@ -65,34 +67,6 @@ pub struct ProfileFact {
     /// What the setup of an MPI of the place changed in the environment, by version and variable.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub setup: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-/// Files that were brought to the nodes' own disks, and run from there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Staging {
-    /// The directory as it was named, on each node's own disk.
-    pub place: PathBuf,
-    /// The one in it that was made for the run, and is gone with it.
-    pub directory: PathBuf,
-    /// How they were brought: `sbcast`, or `copy` where each node read them itself.
-    pub by: String,
-    /// The nodes, on each of which every file was proved by its digest.
-    pub nodes: Vec<String>,
-    /// Which.
-    pub files: Vec<StagedFile>,
-}
-
-/// One of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StagedFile {
-    /// What it is, as among the manifest's files.
-    pub name: String,
-    /// Where it lay: what the design names.
-    pub from: PathBuf,
-    /// Where it ran from on every one of the nodes.
-    pub path: PathBuf,
-    /// Its digest.
-    pub sha256: Sha256,
 }
 
 /// A file that was run.
