@@ -3,11 +3,12 @@
 //! Every rule has a launch that was made to fail in its way, kept under `tests/fixtures/diagnose/` by the rule's name
 //! (CONTRIBUTING.md, "A rule"): what is not there has not been seen.
 
+mod runtime;
 mod start;
 mod world;
 
 use super::{
-    Rule,
+    About, Confidence, Rule, Topic,
     remedy::{Change, Remedy},
 };
 
@@ -17,7 +18,20 @@ const fn without(flag: &'static str) -> Remedy {
     Remedy::Change(Change::WithoutFlag(flag))
 }
 
+/// What rows have in common whose launch fails before its ranks are one world, and whose evidence is the fact itself.
+const AT_START: Rule = Rule {
+    name: "",
+    about: About::Failure,
+    topic: Topic::Start,
+    when: &[],
+    short: "",
+    cause: "",
+    confidence: Confidence::Proven,
+    remedies: &[],
+    reference: "",
+};
+
 /// Every cause that is known, in order.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    start::START.iter().chain(world::WORLD)
+    runtime::RUNTIME.iter().chain(start::START).chain(world::WORLD)
 }

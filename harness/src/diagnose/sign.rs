@@ -58,12 +58,16 @@ pub enum Sign {
     OneUserNamespace,
     /// A rank was not allowed to read its neighbour's memory.
     CannotRead,
+    /// A rank was not allowed to, though the other is no stranger to it.
+    ReadDenied,
     /// A rank could read its neighbour's memory.
     CanRead,
     /// Ranks of one node have a `/dev/shm` each.
     SharedMemoryApart,
     /// What carried messages between ranks of one node was the network.
     CarriedByNetwork,
+    /// Ranks see devices of a fabric, and what carried messages was the network.
+    PastTheFabric,
     /// A parameter was set by the case, to something that begins like this.
     Parameter(&'static str, &'static str),
     /// A parameter was not set by the case.
@@ -169,6 +173,10 @@ impl Sign {
                 seen(one, "the ranks share one user namespace")
             }
             Sign::CannotRead => cannot_read(known),
+            Sign::ReadDenied => {
+                let denied = ranks(known)?.iter().any(|rank| rank.read_peer == ReadPeer::Denied);
+                cannot_read(known).filter(|_| denied)
+            }
             Sign::CanRead => {
                 let ranks = ranks(known)?;
                 let ok = ranks.iter().all(|rank| rank.read_peer == ReadPeer::Ok) && !ranks.is_empty();
@@ -184,6 +192,18 @@ impl Sign {
                 let [moved, network] = [traffic.moved, traffic.network].map(|bytes| Bytes(bytes >> 10 << 10));
                 let words = format!("of {moved} between ranks of one node, {network} went over network interfaces");
                 seen(one_node && traffic.carrier() == "network", &words)
+            }
+            Sign::PastTheFabric => {
+                let traffic = late?.traffic.filter(|traffic| traffic.carrier() == "network")?;
+                let ranks = ranks(known)?;
+                let seeing = ranks.iter().find(|rank| !rank.fabric.is_empty())?;
+                let may_lock = seeing.memlock.map_or(String::new(), |bytes| format!(", and may lock {}", Bytes(bytes)));
+                let [moved, network] = [traffic.moved, traffic.network].map(|bytes| Bytes(bytes >> 10 << 10));
+                let devices = seeing.fabric.join(", ");
+                Some(format!(
+                    "rank {} sees {devices}{may_lock}; of {moved}, {network} went over network interfaces",
+                    seeing.rank
+                ))
             }
             Sign::Parameter(name, opening) => {
                 let value = case.settings.mca.get(*name).filter(|value| value.starts_with(opening))?;

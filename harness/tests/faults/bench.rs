@@ -122,15 +122,39 @@ impl Bench {
 
     /// Native ranks that find what srun without PMIx leaves them.
     pub(crate) fn under_pmi(&self, version: &str) -> Fault {
+        self.native_through(
+            version,
+            "export PMI_RANK=$OMPI_COMM_WORLD_RANK PMI_SIZE=2 PMI_CONTROL_PORT=1\n\
+             unset $(env | grep -o '^PMIX_[A-Z_0-9]*')\nexec",
+        )
+    }
+
+    /// Native ranks under a filter of system calls that forbids to read another's memory.
+    pub(crate) fn without_readv(&self, version: &str) -> Fault {
+        let filter = self.dir.path().join("without-readv.py");
+        fs::write(&filter, include_str!("without_readv.py")).unwrap();
+        self.native_through(version, &format!("exec python3 {}", filter.display()))
+    }
+
+    /// Native ranks that find a file by the name of a fabric's device beside what else they need of /dev.
+    pub(crate) fn beside_a_device(&self, version: &str) -> Fault {
+        self.native_through(
+            version,
+            "exec unshare --user --map-root-user --mount sh -c 'mount -t tmpfs none /mnt && mkdir /mnt/shm &&\n\
+             for name in null zero random urandom hfi1_0; do : > /mnt/$name; done &&\n\
+             for name in null zero random urandom shm; do mount --bind /dev/$name /mnt/$name; done &&\n\
+             mount --no-mtab --move /mnt /dev && group=$1 && shift &&\n\
+             exec unshare --user --map-user=$0 --map-group=$group \"$@\"' $(id -u) $(id -g)",
+        )
+    }
+
+    /// Native ranks that come by way of a script, which ends in what makes it the program of its arguments.
+    fn native_through(&self, version: &str, text: &str) -> Fault {
         let mut fault = self.native(version);
         let Stack::Native { app, .. } = &mut fault.case.stack else { unreachable!("it is native") };
-        let script = self.dir.path().join("under-pmi");
-        let program = app.display();
-        let text = format!(
-            "export PMI_RANK=$OMPI_COMM_WORLD_RANK PMI_SIZE=2 PMI_CONTROL_PORT=1\n\
-             unset $(env | grep -o '^PMIX_[A-Z_0-9]*')\nexec {program} \"$@\""
-        );
-        executable(&script, &text);
+        let count = fs::read_dir(self.dir.path()).unwrap().count();
+        let script = self.dir.path().join(format!("native-{count}"));
+        executable(&script, &format!("{text} {} \"$@\"", app.display()));
         *app = script;
         fault
     }

@@ -63,6 +63,25 @@ fn faults(bench: &Bench) -> Vec<Fault> {
         bench.embedded("4.1.8").env("PATH", "/opt/openmpi/bin:/nowhere").is("no-ssh"),
         bench.embedded("4.1.8").mca("plm_rsh_agent", "nowhere").is("no-ssh"),
         bench.embedded("4.1.8").flag("--fakeroot").is("root"),
+        slurms(bench.embedded("5.0.11")).is("job-inside"),
+        slurms(bench.embedded("4.1.8")).is("job-inside"),
+        // Root as virtual machines and containers have it.
+        hybrid()
+            .through("exec unshare --user --map-root-user setpriv --bounding-set -sys_resource \"$APPTAINER\" \"$@\"")
+            .is("root-capabilities"),
+        // In the place of /dev/fuse a file that is not open to users.
+        hybrid()
+            .through(
+                "exec unshare --user --map-root-user --mount sh -c 'mount --bind /etc/shadow /dev/fuse && group=$1 && shift && \
+                 exec unshare --user --map-user=$0 --map-group=$group \"$@\"' $(id -u) $(id -g) \"$APPTAINER\" \"$@\"",
+            )
+            .is("fuse-closed"),
+        // The library's place is among what does not come in.
+        bench.bind("4.1.8").env("GREETING", "$(echo (").is("environment-not-injected"),
+        bench.without_readv("4.1.8").is("cma-denied"),
+        bench.without_readv("5.0.11").is("cma-denied"),
+        // What looks like a device is none, for there is no fabric here; that messages pass it by is real.
+        bench.beside_a_device("4.1.8").without_mca("btl").env("OMPI_MCA_btl", "tcp,self").is("fabric-unused"),
         sharens().without_image().is("image-missing"),
         bench.native("4.1.8").without_mpirun().is("mpirun-missing"),
         instance()
@@ -98,6 +117,12 @@ fn faults(bench: &Bench) -> Vec<Fault> {
         bench.native("5.0.11").without_mca("btl").is("init-ofi"),
         bench.native("4.1.8").without_mca("btl").is("finalize-ofi"),
     ]
+}
+
+/// The variables of a job of two nodes.
+fn slurms(fault: Fault) -> Fault {
+    let job = [("JOB_ID", "7"), ("JOBID", "7"), ("NODELIST", "n1,n2"), ("NNODES", "2"), ("TASKS_PER_NODE", "1(x2)")];
+    job.into_iter().fold(fault, |fault, (name, value)| fault.env(&format!("SLURM_{name}"), value))
 }
 
 /// mpirun 4.1.8 loses what ranks tell it in a third of the launches in which they do: where the cause is lost with it, the

@@ -9,7 +9,8 @@ use crate::diagnose::{
     Rule,
     Sign::{
         Any, CanRead, CannotRead, CarriedByNetwork, EndsLateFrom, HangFrom, InitFrom, KilledBy, Library, NoParameter,
-        OneCpu, Oversubscribed, Parameter, Said, SharedMemoryApart, Ticks, UserNamespaces,
+        OneCpu, OneUserNamespace, Oversubscribed, Parameter, PastTheFabric, ReadDenied, Said, SharedMemoryApart, Ticks,
+        UserNamespaces,
     },
     Topic,
     remedy::{Change, Remedy},
@@ -114,6 +115,24 @@ pub(super) const WORLD: &[Rule] = &[
         reference: "",
     },
     Rule {
+        name: "fabric-unused",
+        about: Speed,
+        topic: Topic::Carrier,
+        when: &[PastTheFabric],
+        short: "over TCP, though there is a fabric",
+        cause: "The ranks see devices of a fabric, and their messages went over network interfaces. Mostly the image lacks what \
+                speaks to the devices: a provider's library, or the right to lock memory.",
+        confidence: Guess,
+        remedies: &[
+            Remedy::Do("ibv_devinfo, fi_info or ucx_info -d in the image shows what it can use of the devices"),
+            Remedy::Do(
+                "an Open MPI with UCX or libfabric in the image, and the provider's libraries of this site (--bind)",
+            ),
+            Remedy::Do("ulimit -l unlimited, where the ranks run"),
+        ],
+        reference: "",
+    },
+    Rule {
         name: "cma-off",
         about: Speed,
         topic: Topic::Copying,
@@ -145,6 +164,21 @@ pub(super) const WORLD: &[Rule] = &[
         confidence: Proven,
         remedies: &[SHARE],
         reference: "open-mpi/ompi issues 6844, 6997; apptainer/apptainer issue 1583",
+    },
+    Rule {
+        name: "cma-denied",
+        about: Speed,
+        topic: Topic::Copying,
+        when: &[OneUserNamespace, ReadDenied],
+        short: "CMA forbidden: ptrace is restricted",
+        cause: "Ranks share a user namespace, and still none may read another's memory (CMA): seccomp or Yama forbids it. Open \
+                MPI tries all the same, and copies twice in the end.",
+        confidence: Proven,
+        remedies: &[
+            NO_COPY,
+            Remedy::Do("sysctl kernel.yama.ptrace_scope=0 as an administrator, where Yama is what forbids it"),
+        ],
+        reference: "open-mpi/ompi issue 4948",
     },
     Rule {
         name: "one-cpu",
