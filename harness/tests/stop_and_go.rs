@@ -54,7 +54,8 @@ fn in_turns(dir: &Path, room: &Room, scripts: [&str; 2], total: Duration) -> [(E
         format!("{ask}setsid {program} & A=$!; setsid {program} & B=$!; wait $A; E=$?; wait $B; sleep 0.1; exit $E")
     };
     let commands = programs.each_ref().map(|program| CommandSpec::new("sh").args(["-c", &launcher(program)]));
-    let ranks = programs.each_ref().map(|program| Ranks { program, count: 2 });
+    // As one may name them where they lie.
+    let ranks = ["./first", "second"].map(|program| Ranks { program, count: 2 });
     let (env, deadlines) = (env(), Deadlines { grace: Duration::from_secs(2), ..Deadlines::total(total) });
     let [launch, other] = commands.each_ref().map(|command| Launch { command, env: &env, deadlines, log: None });
     let (mut lines, mut other_lines) = (Vec::new(), Vec::new());

@@ -183,9 +183,11 @@ impl Ours {
         left.iter().map(|process| format!("process {} ({})", process.id.pid, process.name)).collect()
     }
 
-    /// The processes in `scope` that run `program`, itself or as a script.
+    /// The processes in `scope` that run `program`, itself or as a script. By its name without a directory: Apptainer and
+    /// shells call what they find by another path than they were given.
     pub(super) fn running(&mut self, scope: Scope, program: &str) -> BTreeSet<Identity> {
-        let runs = |process: &Process| procfs::command(process.id.pid).iter().take(2).any(|word| word == program);
+        let is_named = |word: &String| word.rsplit('/').next() == program.rsplit('/').next();
+        let runs = |process: &Process| procfs::command(process.id.pid).iter().take(2).any(is_named);
         self.members(scope).into_iter().filter(runs).map(|process| process.id).collect()
     }
 
