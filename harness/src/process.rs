@@ -131,12 +131,6 @@ pub enum ProcessError {
     /// Turns cannot be given.
     #[error("two launches cannot take turns")]
     Gate(#[from] GateError),
-    /// What would let stopped processes go on does not run.
-    #[error("what guards stopped processes ended: {how}")]
-    Unguarded {
-        /// How it ended.
-        how: String,
-    },
     /// A system call that should not fail did.
     #[error("cannot {what}")]
     System {
@@ -284,7 +278,10 @@ impl Room {
         for (scratch, standing, record) in scratch::stale(&self.place.scratch)? {
             match (standing, record) {
                 (Standing::Dead, Some(mut record)) => {
-                    swept.add(clear_away(self, &scratch, &mut record.ours, Scope::Attempt));
+                    // The last launch may not be on record yet: its marker tells.
+                    record.ours.begin_before_all();
+                    let left = record.ours.end_at_once(Scope::Attempt);
+                    swept.add(clear_away(self, &scratch, &mut record.ours, left));
                     swept.directories += 1;
                 }
                 // After a boot the recorded numbers name other processes and files.

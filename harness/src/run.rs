@@ -367,7 +367,6 @@ pub(crate) fn not_started(error: ProcessError) -> Result<Outcome, RunError> {
         | ProcessError::Untrusted { .. }
         | ProcessError::Log { .. }
         | ProcessError::Gate(_)
-        | ProcessError::Unguarded { .. }
         | ProcessError::System { .. } => Err(error.into()),
     }
 }

@@ -19,7 +19,7 @@ use super::{
     ours::{MARKER, Ours, Scope},
     procfs::{self, Identity},
     scratch::{self, Scratch},
-    stage::{self, Child},
+    stage::{self, Child, Tie},
     supervise::{Around, Deadlines, Ended, Launch, Pulse, Watch, linger},
     tap::{Stream, Tap},
 };
@@ -343,7 +343,8 @@ impl<'room> Attempt<'room> {
     /// Starts a launch, and takes down that it is ours.
     pub(super) fn begin(&mut self, launch: &Launch<'_>) -> Result<Child, ProcessError> {
         let patience = launch.deadlines.first.min(launch.deadlines.total);
-        let child = stage::spawn(&self.room.place.stage, launch.command, &self.child_env(launch), patience)?;
+        let tie = if self.room.guard.get().is_some() { Tie::Guard } else { Tie::Parent };
+        let child = stage::spawn(&self.room.place.stage, tie, launch.command, &self.child_env(launch), patience)?;
         self.ours.begin(child.id);
         self.scratch.save(&self.ours)?;
         Ok(child)
@@ -409,7 +410,8 @@ impl<'room> Attempt<'room> {
         // With a second attempt open, nobody could tell whose orphan it is.
         let alone = self.room.sole && self.room.open.get() == 1 && !self.lasting;
         let scope = if alone { Scope::AttemptAndOrphans } else { Scope::Attempt };
-        let swept = clear_away(self.room, &self.scratch, &mut self.ours, scope);
+        let left = self.ours.end(scope, &mut thread::sleep);
+        let swept = clear_away(self.room, &self.scratch, &mut self.ours, left);
         self.room.open.set(self.room.open.get() - u32::from(!self.lasting));
         swept
     }
@@ -421,9 +423,8 @@ impl Drop for Attempt<'_> {
     }
 }
 
-/// Ends the processes, then removes what they left.
-pub(super) fn clear_away(room: &Room, scratch: &Scratch, ours: &mut Ours, scope: Scope) -> Swept {
-    let mut left = ours.end(scope, &mut thread::sleep);
+/// Removes what processes that have ended left; `left` are those that would not end.
+pub(super) fn clear_away(room: &Room, scratch: &Scratch, ours: &mut Ours, mut left: Vec<String>) -> Swept {
     let (segments, locks) = ours.clear_shm(&mut left);
     ours.reap();
     let mounts = unmount_below(room, scratch.path());

@@ -72,7 +72,7 @@ pub(super) fn guard_room(words: Vec<OsString>) -> ExitCode {
         for signal in [SIGTERM, SIGINT, SIGHUP] {
             flag::register(signal, Arc::new(AtomicBool::new(false)))?;
         }
-        rustix::thread::set_name(c"sifbench-guard")?;
+        rustix::thread::set_name(c"sif-guard")?;
         rustix::process::chdir("/")?;
         io::copy(&mut io::stdin(), &mut io::sink())?;
         let until = now() + DYING;

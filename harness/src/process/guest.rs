@@ -92,7 +92,7 @@ fn in_words(error: &dyn std::error::Error) -> String {
 }
 
 /// Waits until nobody listens any more, or a signal comes, or the time is over.
-pub(super) fn until_alone(bell: &UnixStream, limit: Duration) -> io::Result<()> {
+fn until_alone(bell: &UnixStream, limit: Duration) -> io::Result<()> {
     let stdout = io::stdout();
     let until = now() + limit;
     loop {
@@ -128,7 +128,8 @@ fn sweep_here(marker: String, directory: &Path) -> Swept {
     // Its launches were begun on another node: the marker alone tells what is theirs.
     ours.begin_before_all();
     ours.take_stock(Scope::Attempt);
-    clear_away(&room(directory), &scratch, &mut ours, Scope::Attempt)
+    let left = ours.end(Scope::Attempt, &mut std::thread::sleep);
+    clear_away(&room(directory), &scratch, &mut ours, left)
 }
 
 fn room(directory: &Path) -> Room {

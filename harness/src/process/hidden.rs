@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use super::{agent, copy, guard, guest, hold, in_rank, look, stage, stop_and_go};
+use super::{agent, copy, guard, guest, hold, in_rank, look, stage};
 
 /// Handles a call of a hidden word, for the first line of `main`; `None` when `args` (the program's own name first) are an
 /// ordinary call.
@@ -18,7 +18,6 @@ pub fn hidden_word(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode>
         copy::COPY => copy::copy(args.collect()),
         look::LOOK => look::look(args.collect()),
         hold::WORD => hold::hold(args.collect()),
-        stop_and_go::WORD => stop_and_go::thaw(args.collect()),
         in_rank::WORD => in_rank::enter_instance(args.collect()),
         _ => return None,
     })

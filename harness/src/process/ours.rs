@@ -179,8 +179,28 @@ impl Ours {
                 pause(GLANCE);
             }
         }
-        let left = self.members(scope);
-        left.iter().map(|process| format!("process {} ({})", process.id.pid, process.name)).collect()
+        named(&self.members(scope))
+    }
+
+    /// Ends every process in `scope` of a harness that was killed. All are stopped before the first is ended: none may make
+    /// anything after the last look at what is theirs. Returns what would not end.
+    pub(super) fn end_at_once(&mut self, scope: Scope) -> Vec<String> {
+        let (until, mut stopped) = (now() + KILL, BTreeSet::new());
+        loop {
+            let members = self.members(scope);
+            if members.is_empty() || now() >= until {
+                return named(&members);
+            }
+            let new: BTreeSet<Identity> = members.iter().map(|p| p.id).filter(|id| !stopped.contains(id)).collect();
+            if new.is_empty() {
+                self.note(&members);
+                self.signal(&members, Signal::KILL);
+                std::thread::sleep(GLANCE);
+            } else {
+                tell(new.iter().copied(), Signal::STOP);
+                stopped.extend(new);
+            }
+        }
     }
 
     /// The processes in `scope` that run `program`, itself or as a script. By its name without a directory: Apptainer and
@@ -219,12 +239,6 @@ impl Ours {
         let stopped = std::mem::take(&mut self.stopped);
         tell(stopped.iter().copied(), Signal::CONT);
         stopped
-    }
-
-    /// Lets everything in `scope` go on, whoever stopped it.
-    pub(super) fn thaw(&mut self, scope: Scope) {
-        let members = self.members(scope);
-        tell(members.iter().map(|process| process.id), Signal::CONT);
     }
 
     /// Kills everything in `scope` once, without waiting.
@@ -269,6 +283,10 @@ impl Ours {
         let (segments, locks) = self.shm.remove(left);
         (segments, locks + super::shm::remove_locks(self.known.iter().map(|id| id.pid), left))
     }
+}
+
+fn named(processes: &[Process]) -> Vec<String> {
+    processes.iter().map(|process| format!("process {} ({})", process.id.pid, process.name)).collect()
 }
 
 /// Ends the guard of a node, whose work somebody else does now.

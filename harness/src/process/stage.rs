@@ -1,4 +1,4 @@
-//! The step between fork and the real program: `sifbench __exec <harness pid> <program> <args..>`.
+//! The step between fork and the real program: `sifbench __exec <harness pid, or -> <program> <args..>`.
 //!
 //! A session of its own, a parent's death signal and default signal actions must be set inside the new process. Doing
 //! it in a second start of our own binary needs no unsafe code after fork.
@@ -26,14 +26,28 @@ use super::{ProcessError, failed, procfs, procfs::Identity};
 use crate::command::CommandSpec;
 
 pub(super) const WORD: &str = "__exec";
+/// In place of the number of the harness.
+const UNTIED: &str = "-";
+
+/// What ends a launch when its harness is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tie {
+    /// It is told so itself.
+    Parent,
+    /// A guard, which must find all of it as it was: a launcher that is told first may end ranks of which only their maps
+    /// prove what they have made.
+    Guard,
+}
 
 /// Becomes the named program; returns only when that failed, and the parent has been told why.
 pub(super) fn exec_stage(words: Vec<OsString>) -> ExitCode {
     let mut words = words.into_iter();
     let (harness, program) = (words.next(), words.next());
-    let (Some(harness), Some(program)) = (harness.and_then(|pid| pid.to_str()?.parse().ok()), program) else {
-        return ExitCode::from(2);
+    let parse = |word: OsString| match word.to_str()? {
+        UNTIED => Some(None),
+        pid => pid.parse().ok().map(Some),
     };
+    let (Some(harness), Some(program)) = (harness.and_then(parse), program) else { return ExitCode::from(2) };
     if let Ok(mut status) = take_status() {
         let error = become_program(harness, program, words.collect());
         // Nobody left to tell when this fails: the parent is gone.
@@ -49,18 +63,19 @@ fn take_status() -> io::Result<File> {
     Ok(status.into())
 }
 
-fn become_program(harness: i32, program: OsString, args: Vec<OsString>) -> io::Error {
+fn become_program(harness: Option<i32>, program: OsString, args: Vec<OsString>) -> io::Error {
     let prepared = (|| {
         rustix::process::setsid()?;
         reset_signals()?;
-        rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+        let told = harness.map(|_| Signal::TERM);
+        rustix::process::set_parent_process_death_signal(told)?;
         io::Result::Ok(())
     })();
     if let Err(error) = prepared {
         return error;
     }
     // The harness died before the death signal was armed: nobody would ever end this launch.
-    if Pid::as_raw(rustix::process::getppid()) != harness {
+    if harness.is_some_and(|harness| Pid::as_raw(rustix::process::getppid()) != harness) {
         return io::ErrorKind::Interrupted.into();
     }
     #[expect(clippy::disallowed_methods, reason = "this room starts processes")]
@@ -92,6 +107,7 @@ pub(super) struct Child {
 /// Starts `command` with exactly `env`, and returns once it runs, or after `patience` if it is still on its way.
 pub(super) fn spawn(
     stage: &Path,
+    tie: Tie,
     command: &CommandSpec,
     env: &BTreeMap<String, String>,
     patience: Duration,
@@ -104,7 +120,11 @@ pub(super) fn spawn(
     let pid = {
         #[expect(clippy::disallowed_methods, reason = "this room starts processes")]
         let mut starter = Command::new(stage);
-        starter.arg(WORD).arg(std::process::id().to_string()).arg(&command.program).args(&command.args);
+        let parent = match tie {
+            Tie::Parent => std::process::id().to_string(),
+            Tie::Guard => UNTIED.to_owned(),
+        };
+        starter.arg(WORD).arg(parent).arg(&command.program).args(&command.args);
         starter.env_clear().envs(env).stdin(child_status).stdout(Stdio::from(child_out)).stderr(child_err);
         if let Some(dir) = &command.cwd {
             starter.current_dir(dir);

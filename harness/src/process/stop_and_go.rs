@@ -4,45 +4,24 @@
 //! are not: mpirun passes a SIGCONT on to its ranks, at a time of its own, and Apptainer does not bear to be stopped while it
 //! sets up a container. So a launch keeps its first turn until all its ranks run, its last one from when none is left; the
 //! second launch is started when its first turn comes. What is stopped goes on by itself wherever this loop is left: when a
-//! launch ends or is asked to end, when its attempt is closed, also by an error or a panic; and by the word `__thaw` when this
-//! process is killed.
+//! launch ends or is asked to end, when its attempt is closed, also by an error or a panic. If this process is killed, its guard
+//! ends all of it (`process/guard.rs`).
 
 use std::{
     collections::BTreeSet,
-    ffi::OsString,
-    io::{self, Write as _},
-    os::unix::net::UnixStream,
-    process::ExitCode,
     time::{Duration, Instant},
 };
 
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    low_level,
-};
-
 use super::{
-    Ended, Env, ProcessError, Pulse,
+    Ended, ProcessError,
     duet::{Part, Player, SLICE, step},
-    guest::{until_alone, whole},
     now,
-    ours::{Ours, Scope},
     procfs::Identity,
     supervise::{Watch, wait},
 };
-use crate::command::CommandSpec;
 
-/// Lets go on what a killed harness has left stopped: `sifbench __thaw <marker>..`.
-pub(super) const WORD: &str = "__thaw";
-/// What it says once it waits for that.
-const WAITS: &str = "sifbench: what is stopped will go on";
-/// How long it may take to say so.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look whether all ranks of a launch run.
 const GLANCE: Duration = Duration::from_millis(10);
-/// No run lasts as long.
-const EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
-
 /// What the ranks of a launch run, and how many there are.
 #[derive(Debug, Clone, Copy)]
 pub struct Ranks<'a> {
@@ -63,7 +42,6 @@ pub fn stop_and_go(
     ranks: [Ranks<'_>; 2],
 ) -> Result<[Option<Result<Ended, ProcessError>>; 2], ProcessError> {
     let bell = parts.iter().flatten().next().and_then(|part| part.attempt.room.bell.as_ref());
-    guard(&mut parts)?;
     let mut players: [Option<Player<'_, '_>>; 2] = [None, None];
     let mut turns = Turns { holder: 0, until: now(), jobs: ranks.map(Job::of) };
     loop {
@@ -79,7 +57,6 @@ pub fn stop_and_go(
         step(first, second, bell, &mut || {})?;
         step(second, first, bell, &mut || {})?;
     }
-    players.iter_mut().flatten().for_each(|player| player.attempt.dismiss(PATIENCE));
     Ok(players.map(|player| player?.end))
 }
 
@@ -171,44 +148,5 @@ impl Turns<'_> {
             (None, None) => {}
         }
         (self.holder, self.until) = (next, now() + SLICE);
-    }
-}
-
-/// Starts what lets both go on if this process is killed.
-fn guard(parts: &mut [Option<Part<'_, '_>>; 2]) -> Result<(), ProcessError> {
-    let markers: Vec<String> = parts.iter().flatten().map(|part| part.attempt.marker().to_owned()).collect();
-    let Some(part) = parts.iter_mut().flatten().next() else { return Ok(()) };
-    let stage = part.attempt.room.place.stage.to_string_lossy().into_owned();
-    let command = CommandSpec::new(stage).arg(WORD).args(markers);
-    let observe = &mut |_, line: &str| if line == WAITS { Pulse::Enough } else { Pulse::Quiet };
-    let held = part.attempt.guard(&[command], &Env::default(), PATIENCE, observe);
-    held.into_iter().try_for_each(|held| match held? {
-        None => Ok(()),
-        Some(ended) => Err(ProcessError::Unguarded { how: ended.exit.to_string() }),
-    })
-}
-
-pub(super) fn thaw(words: Vec<OsString>) -> ExitCode {
-    let Some(markers) = words.into_iter().map(whole).collect::<Option<Vec<String>>>() else { return ExitCode::from(2) };
-    let thawed = (|| -> io::Result<()> {
-        let (bell, ringer) = UnixStream::pair()?;
-        for signal in [SIGTERM, SIGINT, SIGHUP] {
-            low_level::pipe::register(signal, ringer.try_clone()?)?;
-        }
-        writeln!(io::stdout(), "{WAITS}")?;
-        until_alone(&bell, EVER)?;
-        for marker in markers {
-            let mut ours = Ours::new(marker);
-            ours.begin_before_all();
-            ours.thaw(Scope::Attempt);
-        }
-        Ok(())
-    })();
-    match thawed {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            super::tell(&format!("cannot guard what is stopped: {error}"));
-            ExitCode::FAILURE
-        }
     }
 }

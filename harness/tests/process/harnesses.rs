@@ -124,9 +124,9 @@ fn what_a_killed_harness_left_its_guard_clears() {
         if let Some(signal) = request {
             kill_process(guard, signal).unwrap();
         }
+        assert!(runs(bench.pid("stubborn")), "nothing to clear: the test proves nothing");
         harness.kill().unwrap();
         harness.wait().unwrap();
-        assert!(runs(bench.pid("stubborn")), "nothing to clear: the test proves nothing");
         eventually("the guard has cleared", || bench.is_tidy());
         ["group", "session", "stubborn", "bare"].iter().for_each(|name| assert!(!runs(bench.pid(name)), "{name}"));
         eventually("the guard has ended", || !runs(guard.as_raw_nonzero().get()));

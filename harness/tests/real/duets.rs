@@ -112,9 +112,9 @@ fn a_duet_whose_harness_was_killed_ends_with_it_and_is_made_again() {
         // Both ranks of both launches, beside their launchers.
         wait_for("both of a duet", || marked() >= 6);
         sleep(Duration::from_millis(pause));
+        assert!(marked() > 0, "too late: nothing is running");
         signal(&child, "KILL");
         child.wait().unwrap();
-        assert!(marked() > 0, "killed too late: nothing was running");
         wait_for("all of it to end", || traces().is_subset(&bench.before));
         child = resume().stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     }
