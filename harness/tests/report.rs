@@ -291,13 +291,16 @@ fn the_page_of_results_quotes_the_published_runs_on_several_nodes() {
             // The shaper alone takes 34.54 ms.
             if let Some((ms, _)) = line.strip_prefix("4 MiB ").and_then(|rest| rest.split_once(" ms ")) {
                 let off = ms.trim().parse::<f64>().unwrap() / 34.54 - 1.0;
-                assert!(off.abs() < 0.03 && !line.contains(['?', '~']), "{run}: {line}");
+                // Under OAR two columns are open, and the page says so.
+                let open = if run.starts_with("vm-2-nodes-oar/") { 1 } else { 0 };
+                let is_open = |mark: char| matches!(mark, '?' | '~');
+                assert!(off.abs() < 0.03 && line.chars().filter(|c| is_open(*c)).count() <= open, "{run}: {line}");
             }
             assert!(table.lines().any(|of| of == line), "{run} does not say: {line}\n{table}");
         }
         runs += usize::from(lines.lines().count() > 2);
     }
-    assert_eq!(runs, 3, "each with its figures");
+    assert_eq!(runs, 4, "each with its figures");
 }
 
 fn matrix(report: &Report, mode: Mode) -> &Matrix {
