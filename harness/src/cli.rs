@@ -125,7 +125,7 @@ enum Command {
 }
 
 /// A campaign and what overrides it.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct CampaignArgs {
     /// A TOML file, or the name of a built-in campaign
     #[arg(default_value = "quick")]
@@ -147,9 +147,9 @@ pub struct Own {
     /// Open MPIs of the images, where the campaign crosses them with hosts
     #[arg(long, value_delimiter = ',', value_name = "VERSION,..")]
     images: Vec<MpiVersion>,
-    /// Ranks of every launch
-    #[arg(long)]
-    pub ranks: Option<NonZeroU32>,
+    /// Ranks of every launch; of several numbers each makes a run of its own, one after the other
+    #[arg(long, value_delimiter = ',', value_name = "N,..")]
+    ranks: Vec<NonZeroU32>,
     /// How ranks are spread over nodes: same-node, one-a-node, or a number such as 4-a-node
     #[arg(long)]
     placement: Option<Placement>,
@@ -176,7 +176,7 @@ impl Own {
             ("--modes", list(modes)),
             ("--hosts", list(hosts)),
             ("--images", list(images)),
-            ("--ranks", ranks.map(|ranks| ranks.to_string())),
+            ("--ranks", list(ranks)),
             ("--placement", placement.map(|placement| placement.to_string())),
             ("--blocks", blocks.map(|blocks| blocks.to_string())),
             ("--seed", seed.map(|seed| seed.to_string())),
@@ -187,13 +187,20 @@ impl Own {
 }
 
 impl CampaignArgs {
-    /// The values given as flags.
+    /// A campaign for each number of ranks: cases of different size are not compared with each other.
+    #[must_use]
+    pub fn sweep(&self) -> Vec<Self> {
+        let of = |ranks: &NonZeroU32| Self { own: Own { ranks: vec![*ranks], ..self.own.clone() }, ..self.clone() };
+        if self.own.ranks.is_empty() { vec![self.clone()] } else { self.own.ranks.iter().map(of).collect() }
+    }
+
+    /// The values given as flags, of one of a sweep.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
         let Own { modes, hosts, images, ranks, placement, blocks, seed, transports } = &self.own;
         let (modes, hosts, images) = (modes.clone(), hosts.clone(), images.clone());
         let transports = transports.clone();
-        let (ranks, placement, blocks, seed) = (*ranks, *placement, *blocks, *seed);
+        let (ranks, placement, blocks, seed) = (ranks.first().copied(), *placement, *blocks, *seed);
         Overrides { ranks, placement, blocks, seed, modes, hosts, images, transports }
     }
 }
@@ -216,7 +223,7 @@ pub struct PlanArgs {
 /// `sifbench run`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sifbench run quick --site laptop\n  sifbench run my.toml --blocks 20\n  \
-    sifbench run --resume results/laptop/20261124T021500Z-0123abcd")]
+    sifbench run collectives.toml --placement one-a-node --ranks 2,4,8\n  sifbench run --resume results/laptop/20261124T021500Z-0123abcd")]
 pub struct RunArgs {
     /// What to measure.
     #[command(flatten)]

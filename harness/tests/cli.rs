@@ -168,6 +168,24 @@ fn run_refuses_more_ranks_than_cores() {
     refused.stderr(contains("5000 ranks"));
 }
 
+/// One that has no room for its last run does not begin with its first.
+#[test]
+fn a_sweep_is_a_run_for_each_number_of_ranks_and_refused_as_a_whole() {
+    let words = ["plan", "quick", "--blocks", "1", "--placement", "one-a-node", "--ranks", "2,3"];
+    let plan = sifbench(&home()).args(words).output().unwrap();
+    let text = String::from_utf8(plan.stdout).unwrap();
+    let (two, three) = text.rsplit_once("# quick: ").unwrap();
+    assert!(two.contains("-np 2 ") && !two.contains("-np 3 ") && three.contains("-np 3 "), "{text}");
+    let json = sifbench(&home()).args(words).arg("--json").output().unwrap();
+    let launches: Vec<serde_json::Value> = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(launches.len(), 2 * (6 + 7 + 1));
+
+    let home = home();
+    let refused = sifbench(&home).args(["run", "quick", "--ranks", "1,5000"]).assert().code(3);
+    refused.stderr(contains("5000 ranks"));
+    assert!(!home.path().join("results").exists(), "nothing was begun");
+}
+
 /// The published run: its hangs and singletons, with what was seen and what to type.
 #[test]
 fn explain_names_causes_with_their_evidence_and_what_to_type() {

@@ -51,6 +51,16 @@ fn every_scheduler_gets_its_script() {
         text += &format!("## {words}\n{}\n", dry(dir.path(), words));
     }
     insta::assert_snapshot!(text);
+    // Of a sweep the job has nodes for the largest, and time for all of it.
+    let walltime = |ranks: &str| {
+        let script = dry(dir.path(), &format!("quick --profile slurm --placement one-a-node --ranks {ranks}"));
+        let (_, asked) = script.split_once("--time=").unwrap();
+        let times: Vec<u64> = asked.split_whitespace().next().unwrap().split(':').map(|n| n.parse().unwrap()).collect();
+        (script, times.iter().fold(0, |sum, n| sum * 60 + n))
+    };
+    let ((sweep, both), (_, two), (_, three)) = (walltime("2,3"), walltime("2"), walltime("3"));
+    assert!(sweep.contains("--nodes=3") && sweep.contains(" --ranks 2,3 "), "{sweep}");
+    assert_eq!(both, two + three);
     // A file's name is quoted for the script's shell, and absolute, for the job begins elsewhere.
     let mut quoted = submit(dir.path(), "--profile slurm --dry-run");
     quoted.arg("it's mine.toml").assert().code(0).stdout(contains(r"/it'\''s mine.toml' --results"));

@@ -17,7 +17,7 @@ use crate::{
     case::{Case, Stack},
     catalogue::Catalogue,
     cli::{
-        CampaignArgs, PlanArgs, RunArgs,
+        CampaignArgs, PlanArgs, RunArgs, Running,
         edge::{Edge, Refused},
         kit,
         nodes::{NodeArgs, Place},
@@ -95,8 +95,8 @@ pub(super) fn resolved(
 
 /// One planned launch, for `plan --json`.
 #[derive(Serialize)]
-struct Planned<'a> {
-    profile: &'a str,
+struct Planned {
+    profile: String,
     block: u32,
     slot: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,10 +111,26 @@ struct Planned<'a> {
 
 /// `sifbench plan`.
 pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    let chosen = Chosen::find(edge, &args.nodes)?;
-    let (campaign, given) = campaign(&args.campaign, &chosen)?;
-    let design = resolved(edge, &campaign, &args.campaign.overrides(), &chosen)?;
-    let place = Place::imagined(edge, &args.nodes, chosen, &design)?;
+    let mut plans = Vec::new();
+    for campaign in args.campaign.sweep() {
+        plans.push(planned(edge, &campaign, &args.nodes)?);
+    }
+    if args.json {
+        let launches: Vec<&Planned> = plans.iter().flat_map(|(launches, _)| launches).collect();
+        edge.print(&(serde_json::to_string_pretty(&launches)? + "\n"))?;
+    } else {
+        let texts: Vec<&str> = plans.iter().map(|(_, text)| text.as_str()).collect();
+        edge.print(&texts.join("\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The launches of a campaign, and how they are told.
+fn planned(edge: &Edge, args: &CampaignArgs, nodes: &NodeArgs) -> anyhow::Result<(Vec<Planned>, String)> {
+    let chosen = Chosen::find(edge, nodes)?;
+    let (campaign, given) = campaign(args, &chosen)?;
+    let design = resolved(edge, &campaign, &args.overrides(), &chosen)?;
+    let place = Place::imagined(edge, nodes, chosen, &design)?;
     let absent = missing(&design, &place.chosen);
     let design = place.stage_to.as_ref().map_or(design.clone(), |place| imagined(&design, Path::new(place)));
     let ground = Ground { runtime: &place.runtime, nodes: &place.nodes, instance: "sifbench-NAME", gate: None };
@@ -133,14 +149,10 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
             }
             Err(reason) => (Vec::new(), format!("# unsupported: {reason}"), Vec::new(), Vec::new()),
         };
-        let profile = &place.chosen.profile.name;
+        let profile = place.chosen.profile.name.clone();
         Planned { profile, block, slot, partner, purpose, case, before, command, argv, after }
     });
-    let planned: Vec<Planned<'_>> = planned.collect();
-    if args.json {
-        edge.print(&(serde_json::to_string_pretty(&planned)? + "\n"))?;
-        return Ok(ExitCode::SUCCESS);
-    }
+    let planned: Vec<Planned> = planned.collect();
     let mut text = format!("# {}: {} launches, seed {}\n", design.campaign, planned.len(), design.seed);
     text += &format!("# {}\n", plan::estimate(&design));
     text.extend(plan::in_vain(&design).map(|why| format!("# mind: {why}\n")));
@@ -164,8 +176,7 @@ pub fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
             text += &format!("{line}\n");
         }
     }
-    edge.print(&text)?;
-    Ok(ExitCode::SUCCESS)
+    Ok((planned, text))
 }
 
 fn block_title(design: &Design, block: u32) -> String {
@@ -235,9 +246,33 @@ pub(super) fn all_there(edge: &Edge, design: &Design, chosen: &Chosen) -> anyhow
 
 /// `sifbench run`.
 pub fn run(edge: &Edge, args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let Some(dir) = measure(edge, args)? else { return Ok(ExitCode::from(130)) };
-    finished(edge, &dir, args.running.json)?;
+    let RunArgs { campaign, running } = args;
+    let sweep = campaign.sweep();
+    if let [_, _, ..] = sweep.as_slice() {
+        fit(edge, &sweep, running)?;
+    }
+    let mut told = Vec::new();
+    for campaign in sweep {
+        let run = RunArgs { campaign, running: running.clone() };
+        let Some(dir) = measure(edge, &run)? else { return Ok(ExitCode::from(130)) };
+        told.extend(finished(edge, &dir, running.json)?);
+    }
+    match told.as_slice() {
+        [] => {}
+        [one] => edge.print(&(serde_json::to_string_pretty(one)? + "\n"))?,
+        all => edge.print(&(serde_json::to_string_pretty(all)? + "\n"))?,
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a sweep of which the last would be refused, before the first is measured.
+fn fit(edge: &Edge, sweep: &[CampaignArgs], running: &Running) -> anyhow::Result<()> {
+    let place = admitted(edge, &running.nodes, running.here, Chosen::find(edge, &running.nodes)?)?;
+    for args in sweep {
+        let (campaign, _) = campaign(args, &place.chosen)?;
+        place.admit(&resolved(edge, &campaign, &args.overrides(), &place.chosen)?)?;
+    }
+    Ok(())
 }
 
 /// Makes a run and closes it; its directory, or none where the user stopped it.
@@ -358,17 +393,19 @@ pub(super) fn carry_out<'e>(
     Ok(Some(run.dir))
 }
 
-fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<()> {
+/// Says what came of a run, or returns it where JSON is wanted.
+fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<Option<serde_json::Value>> {
     let run = store::load(dir)?;
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
     run.records.iter().for_each(|record| *outcomes.entry(record.outcome.to_string()).or_default() += 1);
     if json {
-        let value = serde_json::json!({ "dir": dir, "attempts": run.records.len(), "outcomes": outcomes });
-        return edge.print(&(serde_json::to_string_pretty(&value)? + "\n"));
+        let attempts = run.records.len();
+        return Ok(Some(serde_json::json!({ "dir": dir, "attempts": attempts, "outcomes": outcomes })));
     }
     let words: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} x {outcome}")).collect();
     edge.say(&format!("{} launches: {}", run.records.len(), words.join(", ")));
-    edge.print(&format!("{}\n", dir.display()))
+    edge.print(&format!("{}\n", dir.display()))?;
+    Ok(None)
 }
 
 fn start<'e>(edge: &'e Edge, args: &RunArgs, place: &mut Place<'e>) -> anyhow::Result<(Store, store::Run)> {

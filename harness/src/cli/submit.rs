@@ -96,7 +96,8 @@ struct Job {
     dir: PathBuf,
     /// Where its run appears, or is.
     results: PathBuf,
-    design: Design,
+    /// A run each, one after the other.
+    designs: Vec<Design>,
 }
 
 /// What became of it.
@@ -121,10 +122,11 @@ pub(super) fn submit(edge: &Edge, args: &SubmitArgs) -> anyhow::Result<ExitCode>
     };
     edge.say(&chosen.told());
     let job = job(edge, args, &mut chosen)?;
-    let estimate = plan::estimate(&job.design);
     let Wishes { nodes, seconds, .. } = job.wishes;
     let hours = job.wishes.node_hours();
-    edge.say(&format!("the plan takes {estimate}"));
+    for design in &job.designs {
+        edge.say(&format!("the plan takes {}", plan::estimate(design)));
+    }
     let plural = if nodes == 1 { "" } else { "s" };
     edge.say(&format!("asks for {nodes} node{plural} for {}: at most {hours:.2} node-hours", submit::clock(seconds)));
     let file = job.dir.join("job.sh");
@@ -177,18 +179,20 @@ fn job(edge: &Edge, args: &SubmitArgs, chosen: &mut Chosen) -> anyhow::Result<Jo
     }
     let here = std::env::current_dir().context("cannot tell where we are")?;
     let absolute = |path: &Path| if path.is_absolute() { path.to_owned() } else { here.join(path) };
-    let (design, results, mut command) = match &args.resume {
+    let (designs, results, mut command) = match &args.resume {
         Some(dir) => {
             let run = store::load(dir)?;
             let dir = absolute(dir);
-            (run.design, dir.clone(), vec!["run".to_owned(), "--resume".to_owned(), dir.display().to_string()])
+            (vec![run.design], dir.clone(), vec!["run".to_owned(), "--resume".to_owned(), dir.display().to_string()])
         }
         None => {
             let (campaign, _) = commands::campaign(&args.campaign, chosen)?;
             if !args.dry_run {
                 chosen.prepare(edge, &campaign.host_versions())?;
             }
-            let design = commands::resolved(edge, &campaign, &args.campaign.overrides(), chosen)?;
+            let sweep = args.campaign.sweep();
+            let design = |args: &CampaignArgs| commands::resolved(edge, &campaign, &args.overrides(), chosen);
+            let designs = sweep.iter().map(design).collect::<anyhow::Result<Vec<Design>>>()?;
             let results = absolute(&edge.results(args.results.as_deref()));
             let named = &args.campaign.campaign;
             let built_in = config::BUILT_IN.iter().any(|(name, _)| name == named);
@@ -205,26 +209,31 @@ fn job(edge: &Edge, args: &SubmitArgs, chosen: &mut Chosen) -> anyhow::Result<Jo
                 Origin::BuiltIn | Origin::Run => chosen.profile.name.clone(),
             };
             words.extend(["--profile".to_owned(), profile]);
-            (design, results, words)
+            (designs, results, words)
         }
     };
     if !args.dry_run {
-        chosen.prepare(edge, &hosts_of(&design))?;
-        commands::all_there(edge, &design, chosen)?;
+        for design in &designs {
+            chosen.prepare(edge, &hosts_of(design))?;
+            commands::all_there(edge, design, chosen)?;
+        }
     }
     command.extend(args.place.to_args());
-    let wanted = design.nodes();
+    let wanted = designs.iter().map(Design::nodes).max().unwrap_or(1);
     let nodes = args.nodes.map_or(wanted, std::num::NonZeroU32::get);
     if nodes < wanted {
         let reason = format!("{nodes} nodes are asked for, and the largest case takes {wanted}");
         return Err(Refused { reason, hint: "ask for more by --nodes, or use --placement same-node" }.into());
     }
-    let spreads = design.cases.iter().chain(&design.probes).filter_map(|case| case.placement.spread(case.ranks).ok());
+    let cases = designs.iter().flat_map(|design| design.cases.iter().chain(&design.probes));
+    let spreads = cases.filter_map(|case| case.placement.spread(case.ranks).ok());
     let tasks = spreads.map(|spread| spread.per_node.get()).max().unwrap_or(1);
-    let seconds = args.walltime.unwrap_or_else(|| submit::walltime(&plan::estimate(&design)));
-    let name = format!("sifbench-{}", design.campaign);
+    let planned = || designs.iter().map(|design| submit::walltime(&plan::estimate(design))).sum();
+    let seconds = args.walltime.unwrap_or_else(planned);
+    let campaign = designs.first().map_or("", |design| &design.campaign);
+    let name = format!("sifbench-{campaign}");
     let stamp = commands::now_seconds().replace(['-', ':'], "");
-    let dir = here.join("jobs").join(format!("{stamp}-{}", design.campaign));
+    let dir = here.join("jobs").join(format!("{stamp}-{campaign}"));
     let tool = edge.tool()?;
     for (what, path) in [("the job's script", &dir), ("results", &results), ("sifbench itself", &tool)] {
         if submit::is_of_one_node(path) {
@@ -243,13 +252,13 @@ fn job(edge: &Edge, args: &SubmitArgs, chosen: &mut Chosen) -> anyhow::Result<Jo
     let wishes = Wishes { name, nodes, tasks, seconds, account: args.account.clone(), output: dir.join("out") };
     let command = CommandSpec::new(tool.to_string_lossy()).args(command);
     let script = submit::script(&scheduler, &wishes, &here, &command);
-    Ok(Job { batch, submit: scheduler.submit, script, wishes, dir, results, design })
+    Ok(Job { batch, submit: scheduler.submit, script, wishes, dir, results, designs })
 }
 
 /// Waits for the end of a job; its exit code.
 fn follow(edge: &Edge, job: &Job, id: &str, told: &mut Told) -> anyhow::Result<ExitCode> {
     let (mut known, mut unknown, mut last) = (String::new(), 0, None);
-    let planned = plan::length(&job.design);
+    let planned: Vec<_> = job.designs.iter().map(plan::length).collect();
     loop {
         if edge.room().stopping() {
             edge.say(&format!("job {id} goes on alone; its output: {}", job.wishes.output.display()));
@@ -260,8 +269,10 @@ fn follow(edge: &Edge, job: &Job, id: &str, told: &mut Told) -> anyhow::Result<E
         let said = tools.try_run(&ask, PATIENCE).map(|captured| captured.stdout).unwrap_or_default();
         let status = Status::of(job.batch, &said);
         unknown = if status.is_some() { 0 } else { unknown + 1 };
-        told.run = told.run.take().or_else(|| run_of(job, id));
+        // Of a sweep the newest.
+        told.run = run_of(job, id).or(told.run.take());
         let launches = told.run.as_ref().map(|run| store::attempts(run));
+        let planned = planned.iter().map(ToString::to_string).collect::<Vec<_>>().join(", then ");
         let progress = launches.map_or(String::new(), |made| format!(", {made} of about {planned} launches"));
         let now = format!("{}{progress}", status.as_ref().map_or("not known to the scheduler", |s| s.state.as_str()));
         if now != known {

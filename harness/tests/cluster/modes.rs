@@ -4,7 +4,7 @@ use harness::case::Mode;
 
 use crate::{
     bed::{Bed, machine},
-    runs::{Campaign, assert_complete, left_on, newest},
+    runs::{Campaign, assert_complete, left_on, newest, sizes},
 };
 
 const MODES: [Mode; 4] = [Mode::Native, Mode::Hybrid, Mode::HybridInstance, Mode::HybridSharens];
@@ -18,6 +18,10 @@ pub(crate) fn check(bed: &Bed, submit: &[&str], ranks: u32, (version, rest, flag
     let campaign = Campaign { modes: &MODES, version, ranks, workload: WORKLOAD, rest };
     let said = bed.batch(submit, &format!("{} {flags}", campaign.command(dir.path())));
     assert!(said.ends_with("exit 0\n"), "{what}: {said}");
+    let asked = flags
+        .strip_prefix("--ranks ")
+        .map_or(vec![ranks], |list| list.split(',').map(|n| n.parse().unwrap()).collect());
+    assert_eq!(sizes(dir.path()), asked, "{what}");
     let run = newest(dir.path());
     assert_complete(&what, &run, &MODES, ranks);
     let profile = if submit[0] == "oarsub" { "oar" } else { "slurm" };
@@ -56,6 +60,6 @@ fn modes_measure_where_slurm_finds_processes_by_parents_and_over_ssh() {
 
 #[test]
 #[ignore = "needs root and namespaces, Slurm, images of 4.1.8 (scripts/test as root)"]
-fn modes_measure_on_three_nodes() {
-    in_slurm(3, "cgroup", &[("4.1.8", SRUN, "")]);
+fn modes_measure_on_two_nodes_of_three_and_then_on_all() {
+    in_slurm(3, "cgroup", &[("4.1.8", SRUN, "--ranks 2,3")]);
 }

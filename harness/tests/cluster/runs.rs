@@ -48,6 +48,14 @@ pub(crate) fn newest(dir: &Path) -> Run {
     store::load(&store::resolve(&dir.join("results")).unwrap()).unwrap()
 }
 
+/// The numbers of ranks of all runs below `dir`, in the order in which they were begun.
+pub(crate) fn sizes(dir: &Path) -> Vec<u32> {
+    let mut runs: Vec<_> =
+        fs::read_dir(dir.join("results/cluster")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    runs.sort();
+    runs.iter().map(|run| store::load(run).unwrap().design.cases[0].ranks).collect()
+}
+
 /// Each mode's analysed launch.
 fn measured(run: &Run) -> BTreeMap<Mode, &Record> {
     let launches = run.records.iter().filter(|record| record.purpose == Purpose::Measure);
