@@ -120,7 +120,8 @@ fn a_harness_that_is_interrupted_or_killed_leaves_no_program_stopped() {
         let (mut child, dir) = begin_of(&bench, &campaign(&keys, (1, 400), "stop_and_go = true"), 4);
         let own =
             || traces().difference(&bench.before).filter(|t| t.starts_with("/proc/")).cloned().collect::<Vec<_>>();
-        wait_for("one of a duet to be stopped", || are_stopped(&own()).len() >= 3);
+        // Both of its ranks.
+        wait_for("one of a duet to be stopped", || are_stopped(&own()).len() >= 2);
         sleep(Duration::from_millis(500));
         signal(&child, how);
         let status = child.wait().unwrap();
