@@ -13,9 +13,11 @@ configure_oar() {
     # has its own, but the checkout may lie below.
     sed -i 's/^my @Tmp_dir_to_clear = .*/my @Tmp_dir_to_clear = ();/' "$oar/job_resource_manager_cgroups.pl"
     grep -q '^my @Tmp_dir_to_clear = ();$' "$oar/job_resource_manager_cgroups.pl" || fail "OAR would delete files" "mend $bed/oar.sh"
-    # A node's devices are the machine's: nothing is made among them.
+    # A node's devices are the machine's: nothing is made among them. (Two nodes that replaced one link to their cgroups at once
+    # lost the job, and the link stayed.)
     cp -a $shell "$state/oarsh_shell"
-    sed -i 's|/dev/oar_cgroups|/run/oar_cgroups|' "$oar/job_resource_manager_cgroups.pl" "$state/oarsh_shell"
+    sed -i 's|/dev/oar_cgroups|/run/oar_cgroups|; s|/dev/cpuset|/run/oar_cpuset|g' "$oar/job_resource_manager_cgroups.pl" "$state/oarsh_shell"
+    ! grep -q /dev/cpuset "$oar/job_resource_manager_cgroups.pl" "$state/oarsh_shell" || fail "OAR would link devices" "mend $bed/oar.sh"
     echo "$state/oarsh_shell $shell" >>"$state/binds"
     echo "$state/NODE/oar /var/lib/oar" >>"$state/binds"
     for ((i = 1; i <= count; i++)); do
