@@ -15,6 +15,7 @@ mod manual;
 mod nodes;
 mod parts;
 mod pilot;
+mod plan;
 mod profile;
 mod progress;
 mod recommend;
@@ -374,7 +375,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let edge = edge::Edge::of_process(room);
     let result = match &cli.command {
         Command::Init(args) => init::init(&edge, args),
-        Command::Plan(args) => commands::plan(&edge, args),
+        Command::Plan(args) => plan::plan(&edge, args),
         Command::Run(args) => commands::run(&edge, args),
         Command::Submit(args) => submit::submit(&edge, args),
         Command::Matrix(args) => commands::run(&edge, &args.clone().into()),
