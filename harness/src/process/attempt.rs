@@ -305,11 +305,10 @@ impl<'room> Attempt<'room> {
     fn release(&mut self, held: Vec<Held>, patience: Duration) {
         for held in held {
             let until = now() + patience;
-            let lives = || procfs::process(held.id.pid).is_some_and(|process| process.id == held.id && !process.zombie);
-            if lives() {
+            if held.id.lives() {
                 let _ = rustix::process::kill_process_group(held.pid, rustix::process::Signal::TERM);
             }
-            while lives() && now() < until {
+            while held.id.lives() && now() < until {
                 thread::sleep(Duration::from_millis(20));
             }
             self.ours.end(Scope::Launch(held.id), &mut thread::sleep);

@@ -20,7 +20,7 @@ use signal_hook::{
     flag,
 };
 
-use super::{Place, ProcessError, Room, failed, now, procfs, procfs::Identity};
+use super::{Place, ProcessError, Room, failed, now, procfs::Identity};
 
 pub(super) const WORD: &str = "__guard-room";
 
@@ -45,8 +45,7 @@ impl Guard {
         let child = command.spawn().map_err(failed("start the guard of this node"))?;
         let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
         // Nobody else collects it, so it is there, if only as a zombie.
-        let id = procfs::process(pid).map_or(Identity { pid, start: 0 }, |process| process.id);
-        Ok(Self { child, id })
+        Ok(Self { child, id: Identity::of(pid) })
     }
 
     pub(super) fn id(&self) -> Identity {
@@ -66,7 +65,7 @@ pub(super) fn guard_room(words: Vec<OsString>) -> ExitCode {
     let Ok([harness, scratch]) = <[OsString; 2]>::try_from(words) else { return ExitCode::from(2) };
     let Some(harness) = harness.to_str().and_then(|pid| pid.parse().ok()) else { return ExitCode::from(2) };
     let guarded = (|| -> Result<(), Box<dyn std::error::Error>> {
-        let harness = procfs::process(harness).map(|process| process.id);
+        let harness = Identity::of(harness);
         // What is meant for the harness is the harness's to answer: its end is what counts here.
         rustix::process::setsid()?;
         for signal in [SIGTERM, SIGINT, SIGHUP] {
@@ -76,8 +75,7 @@ pub(super) fn guard_room(words: Vec<OsString>) -> ExitCode {
         rustix::process::chdir("/")?;
         io::copy(&mut io::stdin(), &mut io::sink())?;
         let until = now() + DYING;
-        let lives = || harness.is_some_and(|id| procfs::process(id.pid).is_some_and(|p| p.id == id && !p.zombie));
-        while lives() && now() < until {
+        while harness.lives() && now() < until {
             thread::sleep(Duration::from_millis(5));
         }
         let swept = Room::guest(Place { scratch: PathBuf::from(scratch), ..Place::default() }).clear_stale()?;

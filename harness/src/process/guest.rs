@@ -1,10 +1,10 @@
 //! An attempt's part on another node: its private directory there, and the end of what is provably the attempt's.
 //!
 //! `sifbench __guard <marker> <directory> <seconds> [<directory>..]` makes the directory before a launch, and those that the
-//! attempt has besides it, takes down which shared memory was there already, says so, and stays. When nobody listens to it any more (the harness was killed, the connection is cut), or
-//! after as many seconds as an attempt may last at most, it sweeps the node by itself. `sifbench __sweep <marker> <directory>`
-//! ends it, ends every process that bears the marker, or descends from one that does, removes what they left, and prints
-//! that as JSON. All are run through the same agent as the launch itself.
+//! attempt has besides it, takes down which shared memory was there already, says so, and stays. When nobody listens to it any
+//! more (the harness was killed, the connection is cut), or after as many seconds as an attempt may last at most, it sweeps the
+//! node by itself. `sifbench __sweep <marker> <directory>` ends it, ends every process that bears the marker, or descends from
+//! one that does, removes what they left, and prints that as JSON. All are run through the same agent as the launch itself.
 
 use std::{
     ffi::OsString,
@@ -127,7 +127,6 @@ fn sweep_here(marker: String, directory: &Path) -> Swept {
     };
     // Its launches were begun on another node: the marker alone tells what is theirs.
     ours.begin_before_all();
-    ours.take_stock(Scope::Attempt);
     let left = ours.end(Scope::Attempt, &mut std::thread::sleep);
     clear_away(&room(directory), &scratch, &mut ours, left)
 }

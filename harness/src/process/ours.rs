@@ -292,12 +292,11 @@ fn named(processes: &[Process]) -> Vec<String> {
 /// Ends the guard of a node, whose work somebody else does now.
 pub(super) fn relieve(guard: Identity) {
     let own = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
-    let lives = || procfs::process(guard.pid).is_some_and(|process| process.id == guard && !process.zombie);
     if guard.pid == own || !send(guard, Signal::KILL) {
         return;
     }
     let until = now() + TERMINATE;
-    while lives() && now() < until {
+    while guard.lives() && now() < until {
         std::thread::sleep(GLANCE);
     }
 }

@@ -44,7 +44,7 @@ impl Owner {
         let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
         let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
         Self {
-            id: procfs::process(pid).map_or(Identity { pid, start: 0 }, |process| process.id),
+            id: Identity::of(pid),
             host: host(),
             boot: read("/proc/sys/kernel/random/boot_id"),
             pid_namespace: namespace.to_string_lossy().into_owned(),

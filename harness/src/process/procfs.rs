@@ -16,6 +16,18 @@ pub(super) struct Identity {
     pub(super) start: u64,
 }
 
+impl Identity {
+    /// Of the process that has this number now; of none, one that nobody bears.
+    pub(super) fn of(pid: i32) -> Self {
+        process(pid).map_or(Self { pid, start: 0 }, |process| process.id)
+    }
+
+    /// Whether it has not ended; a zombie has.
+    pub(super) fn lives(self) -> bool {
+        process(self.pid).is_some_and(|process| process.id == self && !process.zombie)
+    }
+}
+
 /// One line of /proc/PID/stat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Process {

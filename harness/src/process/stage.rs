@@ -22,7 +22,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions},
 };
 
-use super::{ProcessError, failed, procfs, procfs::Identity};
+use super::{ProcessError, failed, procfs::Identity};
 use crate::command::CommandSpec;
 
 pub(super) const WORD: &str = "__exec";
@@ -142,7 +142,7 @@ pub(super) fn spawn(
         return Err(ProcessError::NotStarted { program: command.program.clone(), source });
     }
     let number = pid.as_raw_nonzero().get();
-    let id = procfs::process(number).map_or(Identity { pid: number, start: 0 }, |process| process.id);
+    let id = Identity::of(number);
     let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok();
     Ok(Child { id, pid, pidfd, out, err })
 }
