@@ -40,6 +40,10 @@ pub struct Decision {
     pub first_look: u32,
     /// Blocks between looks.
     pub look_every: u32,
+    /// A case rests, is launched no more, from the look on at which all its own primary intervals are narrow enough: what
+    /// time is left goes to those that are not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rest: bool,
     /// Minutes that launches may take altogether: no block is begun that would not fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget_min: Option<f64>,
@@ -54,6 +58,7 @@ impl Default for Decision {
             precision: None,
             first_look: 10,
             look_every: 5,
+            rest: false,
             budget_min: None,
             primary: Vec::new(),
         }
@@ -65,6 +70,13 @@ impl Decision {
     #[must_use]
     pub fn looks_after(&self, block: u32) -> bool {
         block.checked_sub(self.first_look).is_some_and(|beyond| beyond.is_multiple_of(self.look_every.max(1)))
+    }
+
+    /// The last look before `block` is begun; none before the first.
+    #[must_use]
+    pub fn last_look(&self, block: u32) -> Option<u32> {
+        let beyond = block.checked_sub(1)?.checked_sub(self.first_look)?;
+        Some(block - 1 - beyond % self.look_every.max(1))
     }
 
     /// Whether the intervals of a kernel have to be narrow enough.
@@ -95,6 +107,12 @@ impl Decision {
                 return fault("look_every = 0 looks at nothing".into(), "such as 5".into());
             }
         }
+        if self.rest && self.precision.is_none() {
+            return fault(
+                "rest = true, and nothing says when".into(),
+                "precision = 0.03, or whatever is enough".into(),
+            );
+        }
         if let Some(budget) = self.budget_min.filter(|budget| budget.is_nan() || *budget <= 0.0) {
             return fault(format!("budget_min = {budget} leaves no time"), "minutes, such as 60".into());
         }
@@ -118,6 +136,8 @@ mod tests {
         let decision = Decision { precision: Some(0.02), ..Decision::default() };
         let looks: Vec<u32> = (0..=30).filter(|block| decision.looks_after(*block)).collect();
         assert_eq!(looks, [10, 15, 20, 25, 30]);
+        let last: Vec<Option<u32>> = [0, 10, 11, 15, 16, 20, 21].map(|block| decision.last_look(block)).to_vec();
+        assert_eq!(last, [None, None, Some(10), Some(10), Some(15), Some(15), Some(20)]);
     }
 
     #[test]
@@ -134,6 +154,7 @@ mod tests {
         check(Decision { first_look: 5, ..good.clone() }, "first_look = 5 is not between 6 and blocks = 60");
         check(Decision { first_look: 61, ..good.clone() }, "first_look = 61");
         check(Decision { look_every: 0, ..good.clone() }, "look_every = 0");
+        check(Decision { rest: true, precision: None, ..good.clone() }, "nothing says when; precision");
         check(Decision { budget_min: Some(0.0), ..good.clone() }, "budget_min = 0 leaves no time; minutes");
         check(Decision { primary: vec![Kernel::Allreduce], ..good }, "primary names allreduce");
     }

@@ -5,6 +5,7 @@ mod estimate;
 mod stop;
 
 pub use estimate::{Estimate, estimate, fewest_blocks, in_vain};
+use stop::rests;
 pub use stop::{Ended, after};
 
 use bench_app::{Cell, Workload, workload::Order};
@@ -195,7 +196,7 @@ impl<'a> Step<'a> {
 /// The whole state of a run is in what it has stored: resuming one is asking again.
 #[must_use]
 pub fn next<'a>(design: &'a Design, records: &[Record], medians: &Medians) -> Option<Step<'a>> {
-    let of_block = |number: u32| open(design, number, records);
+    let of_block = |number: u32| open(design, number, records, medians);
     let analysed = || match progress(design, records, medians) {
         Progress::At(number) => of_block(number),
         Progress::Ended(_) => None,
@@ -231,7 +232,7 @@ fn progress(design: &Design, records: &[Record], medians: &Medians) -> Progress 
         if let Some(why) = looks.then(|| after(design, records, medians, number - 1)).flatten() {
             return Progress::Ended(why);
         }
-        if open(design, number, records).is_some() {
+        if open(design, number, records, medians).is_some() {
             return Progress::At(number);
         }
     }
@@ -248,13 +249,27 @@ pub(crate) const fn is_analysed(purpose: Purpose) -> bool {
 }
 
 /// What is still to be done in a block.
-fn open<'a>(design: &'a Design, number: u32, records: &[Record]) -> Option<Step<'a>> {
-    let launches = block(design, number);
-    let mut units = launches.chunk_by(|one, next| one.partner == Some(next.slot));
-    units.find_map(|unit| match unit {
-        [first, second] => pending_duet(first, second, records),
-        launches => launches.iter().find_map(|launch| pending(launch.clone(), records)),
+fn open<'a>(design: &'a Design, number: u32, records: &[Record], medians: &Medians) -> Option<Step<'a>> {
+    units(design, number).into_iter().find_map(|unit| {
+        let step = match unit.as_slice() {
+            [first, second] => pending_duet(first, second, records),
+            launches => launches.iter().find_map(|launch| pending(launch.clone(), records)),
+        };
+        step.filter(|_| !unit.iter().any(|launch| rests(design, launch, records, medians)))
     })
+}
+
+/// The launches of a block that are made, in units of one launch or of the two that take turns: without what rests.
+#[must_use]
+pub fn launches<'a>(design: &'a Design, number: u32, records: &[Record], medians: &Medians) -> Vec<Vec<Launch<'a>>> {
+    let mut units = units(design, number);
+    units.retain(|unit| !unit.iter().any(|launch| rests(design, launch, records, medians)));
+    units
+}
+
+fn units(design: &Design, number: u32) -> Vec<Vec<Launch<'_>>> {
+    let launches = block(design, number);
+    launches.chunk_by(|one, next| one.partner == Some(next.slot)).map(<[_]>::to_vec).collect()
 }
 
 /// What is still to be done of a duet: both launches, where they have not been made together, then as of any launch.

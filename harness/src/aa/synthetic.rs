@@ -51,6 +51,8 @@ pub struct Setup {
     pub blocks: u32,
     /// Stop on this precision, as campaigns do.
     pub precision: Option<f64>,
+    /// And let cases rest that reach it before the others.
+    pub rest: bool,
     /// Seed of everything.
     pub seed: u64,
     /// The relative difference that matters.
@@ -83,8 +85,9 @@ fn assess(setup: &Setup) -> Assessment {
 }
 
 fn source(setup: &Setup) -> Source {
-    let Setup { trials, blocks, seed, margin, precision } = *setup;
+    let Setup { trials, blocks, seed, margin, precision, rest } = *setup;
     let stop = precision.map(|precision| format!(", stopping at ±{} %", precision * 100.0)).unwrap_or_default();
+    let stop = if rest { stop + ", each case by itself" } else { stop };
     let words = format!("{trials} trials on a made-up machine, seed {seed}{stop}");
     Source { words, blocks, alike: blocks, margin, family: CELLS.len() * SLOWDOWNS.len(), cells: Cells::Worst }
 }
@@ -141,7 +144,7 @@ fn report(setup: &Setup, trial: u64, slowdowns: [f64; 3]) -> Report {
     let (mut records, mut samples, mut time) = (Vec::new(), Vec::new(), 0.0);
     let mut medians = Medians::default();
     for number in 1..=design.blocks {
-        for launch in plan::block(&design, number) {
+        for launch in plan::launches(&design, number, &records, &medians).into_iter().flatten() {
             let attempt = AttemptId(u32::try_from(records.len()).unwrap_or(u32::MAX) + 1);
             let compared = design.cases.iter().skip(1).position(|case| case == launch.case);
             let slowdown = compared.map_or(0.0, |which| slowdowns[which]);
@@ -241,7 +244,12 @@ fn design(setup: &Setup, trial: u64) -> Design {
         cases: stacks.map(case).to_vec(),
         probes: Vec::new(),
         limits: Limits::default(),
-        decision: Decision { margin: setup.margin, precision: setup.precision, ..Decision::default() },
+        decision: Decision {
+            margin: setup.margin,
+            precision: setup.precision,
+            rest: setup.rest,
+            ..Decision::default()
+        },
     }
 }
 
@@ -290,7 +298,8 @@ mod tests {
     use super::*;
     use crate::aa::{CellTally, Finding, Limit};
 
-    const SHORT: Setup = Setup { trials: 120, blocks: 12, precision: None, seed: 4, margin: Margin::FIVE_PERCENT };
+    const SHORT: Setup =
+        Setup { trials: 120, blocks: 12, precision: None, rest: false, seed: 4, margin: Margin::FIVE_PERCENT };
 
     fn requirement<'a>(assessment: &'a Assessment, what: &str) -> &'a super::super::Requirement {
         assessment.requirements.iter().find(|requirement| requirement.what.contains(what)).unwrap()
@@ -317,12 +326,21 @@ mod tests {
 
     #[test]
     fn stopping_on_precision_finds_nothing_where_there_is_nothing() {
-        let setup = Setup { trials: 80, blocks: 30, precision: Some(0.2), ..SHORT };
-        let lengths: Vec<u32> = (0..10).map(|trial| report(&setup, trial, [0.0; 3]).blocks.begun).collect();
-        assert!(lengths.iter().any(|length| *length < 30) && lengths.iter().any(|length| *length > 10), "{lengths:?}");
-        let assessment = assess(&setup);
-        for what in ["cell", "family (Holm)", "more than 5 %"] {
-            assert_ne!(requirement(&assessment, what).verdict, Verdict::Failed, "{what}: {assessment:?}");
+        for rest in [false, true] {
+            let setup = Setup { trials: 80, blocks: 30, precision: Some(0.2), rest, ..SHORT };
+            let reports: Vec<Report> = (0..10).map(|trial| report(&setup, trial, [0.0; 3])).collect();
+            let lengths: Vec<u32> = reports.iter().map(|report| report.blocks.begun).collect();
+            assert!(
+                lengths.iter().any(|length| *length < 30) && lengths.iter().any(|length| *length > 10),
+                "{lengths:?}"
+            );
+            let fewer = |case: &CaseReport, report: &Report| case.launches.made < report.blocks.begun as usize;
+            let rested = |report: &Report| report.cases.iter().any(|case| fewer(case, report));
+            assert_eq!(reports.iter().any(rested), rest);
+            let assessment = assess(&setup);
+            for what in ["cell", "family (Holm)", "more than 5 %"] {
+                assert_ne!(requirement(&assessment, what).verdict, Verdict::Failed, "{what}: {assessment:?}");
+            }
         }
     }
 

@@ -37,6 +37,9 @@ pub struct AaArgs {
     /// Stop a trial at the look at which every interval reaches at most this share to either side, as campaigns do
     #[arg(long, value_name = "SHARE", value_parser = margin, conflicts_with = "real")]
     precision: Option<f64>,
+    /// Let a case rest that has reached the precision before the others
+    #[arg(long, requires = "precision", conflicts_with = "real")]
+    rest: bool,
     /// Seed of the made-up machine
     #[arg(long, default_value_t = 1, conflicts_with = "real")]
     seed: u64,
@@ -59,7 +62,8 @@ pub(crate) fn aa(edge: &Edge, args: &AaArgs) -> anyhow::Result<ExitCode> {
     let assessment = if args.synthetic {
         let margin = Margin::try_from(args.margin).map_err(anyhow::Error::msg)?;
         let (trials, seed) = (args.trials.max(1), args.seed);
-        aa::synthetic(&Setup { trials, blocks: args.blocks.unwrap_or(60), precision: args.precision, seed, margin })
+        let (blocks, precision, rest) = (args.blocks.unwrap_or(60), args.precision, args.rest);
+        aa::synthetic(&Setup { trials, blocks, precision, rest, seed, margin })
     } else {
         let load = |path: &PathBuf| -> anyhow::Result<store::Run> { Ok(store::load(&store::resolve(path)?)?) };
         let runs = args.real.iter().map(load).collect::<anyhow::Result<Vec<_>>>()?;

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     against::reference,
     case::Case,
+    id::CaseId,
     medians::Medians,
     record::{Design, Outcome, Purpose, Record},
     stats,
 };
 
-use super::{paired_medians, remaining};
+use super::{Launch, fewest_blocks, launches, paired_medians, remaining};
 
 /// Why no more blocks are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,52 +35,97 @@ pub enum Ended {
 pub fn after(design: &Design, records: &[Record], medians: &Medians, made: u32) -> Option<Ended> {
     let decision = &design.decision;
     let narrow = |target: f64| {
-        decision.looks_after(made) && widest(design, records, medians).is_some_and(|half| half <= target.ln_1p())
+        decision.looks_after(made) && {
+            let widths: Vec<_> = comparisons(design).flat_map(|of| half_widths(design, of, records, medians)).collect();
+            !widths.is_empty() && all_within(target, &widths)
+        }
     };
     match (decision.precision, decision.budget_min) {
         (Some(target), _) if narrow(target) => Some(Ended::Precision),
         _ if made >= design.blocks => Some(Ended::Blocks),
-        (_, Some(minutes)) if another_would_exceed(records, minutes) => Some(Ended::Budget),
+        (_, Some(minutes)) if another_would_exceed(design, records, medians, made, minutes) => Some(Ended::Budget),
         _ => None,
     }
 }
 
-/// The largest half-width of the primary ratios' intervals, on a logarithmic scale; none where one has no interval yet, or
-/// where nothing is compared.
-fn widest(design: &Design, records: &[Record], medians: &Medians) -> Option<f64> {
-    let mut widest = None;
-    for case in &design.cases {
-        let Some(other) = reference(design, case) else { continue };
-        let (reference, measured) = (completed(other, records), remaining(other, records));
-        let launches = completed(case, records);
-        let primary = |cell: &&bench_app::Cell| design.decision.is_primary(cell.kernel) && measured.contains(cell);
-        for cell in remaining(case, records).iter().filter(primary) {
-            let pairs = paired_medians(&launches, &reference, *cell, medians);
-            let interval = stats::paired(&stats::log_ratios(&pairs))?.interval(1.0 - stats::ALPHA)?;
-            let half = (interval.hi - interval.lo) / 2.0;
-            widest = Some(widest.map_or(half, |widest: f64| widest.max(half)));
-        }
-    }
-    widest
+/// Whether a planned launch is not made because all that it serves was narrow enough at the last look before its block.
+///
+/// What rests has no launches after that look, so that the next look finds the same: once at rest, always at rest. No case
+/// rests before it has as many blocks as it takes to show a difference.
+pub(super) fn rests(design: &Design, launch: &Launch<'_>, records: &[Record], medians: &Medians) -> bool {
+    let decision = &design.decision;
+    let looked = decision.last_look(launch.block).filter(|look| *look as usize >= fewest_blocks(design));
+    // The baseline is launched while anything else is.
+    let may = decision.rest && launch.block <= design.blocks && !is_baseline(design, launch);
+    let (true, Some(target), Some(look)) = (may, decision.precision, looked) else { return false };
+    let (id, by_then) = (launch.case.id(), &records[..records.partition_point(|record| record.block <= look)]);
+    let served = |(case, purpose, reference): &Comparison<'_>| {
+        (*purpose == launch.purpose && case.id() == id) || (launch.purpose == Purpose::Measure && reference.id() == id)
+    };
+    let mut served = comparisons(design).filter(served);
+    served.all(|of| all_within(target, &half_widths(design, of, by_then, medians)))
+}
+
+fn is_baseline(design: &Design, launch: &Launch<'_>) -> bool {
+    launch.purpose == Purpose::Measure && design.cases.first() == Some(launch.case)
+}
+
+/// A case, which of its launches, and the case with whose launches they are compared.
+type Comparison<'a> = (&'a Case, Purpose, &'a Case);
+
+/// All comparisons of a design, that of the baseline with itself among them.
+fn comparisons(design: &Design) -> impl Iterator<Item = Comparison<'_>> {
+    let cases = design.cases.iter().filter_map(|case| Some((case, Purpose::Measure, reference(design, case)?)));
+    cases.chain(design.cases.first().map(|baseline| (baseline, Purpose::MeasureTwin, baseline)))
+}
+
+/// The half-widths of a comparison's primary intervals, on a logarithmic scale, of every cell that both sides measure; none
+/// where a cell has no interval yet.
+fn half_widths(
+    design: &Design,
+    (case, purpose, other): Comparison<'_>,
+    records: &[Record],
+    medians: &Medians,
+) -> Vec<Option<f64>> {
+    let (launches, reference) = (completed(case, purpose, records), completed(other, Purpose::Measure, records));
+    let measured = remaining(other, records);
+    let mut cells = remaining(case, records);
+    cells.retain(|cell| design.decision.is_primary(cell.kernel) && measured.contains(cell));
+    let half = |cell: &bench_app::Cell| {
+        let pairs = paired_medians(&launches, &reference, *cell, medians);
+        let interval = stats::paired(&stats::log_ratios(&pairs))?.interval(1.0 - stats::ALPHA)?;
+        Some((interval.hi - interval.lo) / 2.0)
+    };
+    cells.iter().map(half).collect()
+}
+
+fn all_within(target: f64, widths: &[Option<f64>]) -> bool {
+    widths.iter().all(|half| half.is_some_and(|half| half <= target.ln_1p()))
 }
 
 /// Completed launches by their places, as the report takes them: the last where one was made again.
-fn completed<'a>(case: &Case, records: &'a [Record]) -> Vec<&'a Record> {
+fn completed<'a>(case: &Case, purpose: Purpose, records: &'a [Record]) -> Vec<&'a Record> {
     let id = case.id();
-    let of_case = records.iter().filter(|r| r.case == id && r.purpose == Purpose::Measure);
+    let of_case = records.iter().filter(|r| r.case == id && r.purpose == purpose);
     let completed = of_case.filter(|r| r.outcome == Outcome::Completed).map(|r| ((r.block, r.slot), r));
     completed.collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
-/// Whether one more block, as long as the blocks so far were on average, would take longer than there is.
-fn another_would_exceed(records: &[Record], minutes: f64) -> bool {
+/// Whether the block after the first `made`, each of its launches as long as those of its case so far, would take longer
+/// than there is.
+fn another_would_exceed(design: &Design, records: &[Record], medians: &Medians, made: u32, minutes: f64) -> bool {
     // Who took turns did so in one and the same time.
     let shared = |r: &Record| if r.partner.is_some() { 0.5 } else { 1.0 };
-    let seconds =
-        |records: &mut dyn Iterator<Item = &Record>| records.map(|r| shared(r) * r.wall_ns as f64 * 1e-9).sum::<f64>();
-    let in_blocks = |record: &&Record| super::is_analysed(record.purpose);
-    let blocks: std::collections::BTreeSet<u32> = records.iter().filter(in_blocks).map(|r| r.block).collect();
-    let spent = seconds(&mut records.iter());
-    let another = seconds(&mut records.iter().filter(in_blocks)) / blocks.len().max(1) as f64;
-    spent + another > minutes * 60.0
+    let seconds = |r: &Record| shared(r) * r.wall_ns as f64 * 1e-9;
+    let mut usual: BTreeMap<(&CaseId, bool), (f64, u32)> = BTreeMap::new();
+    for record in records.iter().filter(|r| super::is_analysed(r.purpose)) {
+        let (sum, launches) = usual.entry((&record.case, record.purpose == Purpose::Measure)).or_default();
+        (*sum, *launches) = (*sum + seconds(record), *launches + 1);
+    }
+    let spent: f64 = records.iter().map(seconds).sum();
+    let another = launches(design, made + 1, records, medians).into_iter().flatten().map(|launch| {
+        let id = launch.case.id();
+        usual.get(&(&id, launch.purpose == Purpose::Measure)).map_or(0.0, |(sum, launches)| sum / f64::from(*launches))
+    });
+    spent + another.sum::<f64>() > minutes * 60.0
 }

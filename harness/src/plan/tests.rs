@@ -15,6 +15,9 @@ use crate::{
     record::{Limits, Phase, SCHEMA, Sample, SampleRange},
 };
 
+mod duets;
+mod stop;
+
 const MI: u64 = 1 << 20;
 
 fn case(version: &str) -> Case {
@@ -53,6 +56,12 @@ fn design(blocks: u32) -> Design {
         limits: Limits::default(),
         decision: Decision::default(),
     }
+}
+
+/// Stops at ±5 %.
+fn stopping(blocks: u32) -> Design {
+    let decision = Decision { precision: Some(0.05), ..Decision::default() };
+    Design { decision, ..design(blocks) }
 }
 
 fn record(step: &Step<'_>, attempt: u32, outcome: Outcome) -> Record {
@@ -227,111 +236,6 @@ fn resuming_at_any_point_goes_on_as_if_nothing_had_happened() {
     }
 }
 
-/// Plays a run to its end: a launch takes a second, and measures what `ns` says for its purpose and block.
-fn play_timed(design: &Design, ns: impl Fn(&Step<'_>) -> f64) -> (Vec<Record>, Medians) {
-    let (mut records, mut medians) = (Vec::new(), Medians::default());
-    while let Some(step) = next(design, &records, &medians) {
-        let attempt = u32::try_from(records.len()).unwrap() + 1;
-        medians.add(&samples(&step, attempt, ns(&step)));
-        records.push(Record { wall_ns: 1_000_000_000, ..record(&step, attempt, Outcome::Completed) });
-        assert!(records.len() < 500, "the run does not end");
-    }
-    (records, medians)
-}
-
-fn samples(step: &Step<'_>, attempt: u32, ns: f64) -> Vec<Sample> {
-    let sample = |cell: &Cell| Sample {
-        attempt: AttemptId(attempt),
-        kernel: cell.kernel,
-        bytes: cell.bytes,
-        visit: 0,
-        batch: 0,
-        k: 1,
-        ns: (ns * 1e6) as u64,
-    };
-    step.cells.iter().map(sample).collect()
-}
-
-fn stopping(blocks: u32) -> Design {
-    let decision = Decision { precision: Some(0.05), ..Decision::default() };
-    Design { decision, ..design(blocks) }
-}
-
-/// Blocks of a run, and why there are no more.
-fn blocks_of(design: &Design, (records, medians): &(Vec<Record>, Medians)) -> (u32, Option<Ended>) {
-    let analysed = records.iter().filter(|record| record.purpose == Purpose::Measure);
-    (analysed.map(|record| record.block).max().unwrap_or(0), ended(design, records, medians))
-}
-
-/// The baseline's launches scatter by `share` from block to block; other cases take twice as long.
-fn scattered(share: f64, until: u32) -> impl Fn(&Step<'_>) -> f64 {
-    move |step| {
-        let is_baseline = step.launch.case.label() == "native 4.1.7";
-        let block = step.launch.block;
-        let luck = 1.0 + if block <= until { share * f64::from(block * 7 % 11) / 10.0 } else { 0.0 };
-        if is_baseline { luck } else { 2.0 }
-    }
-}
-
-#[test]
-fn a_run_stops_at_the_look_at_which_its_intervals_are_narrow() {
-    let check = |ns: &dyn Fn(&Step<'_>) -> f64, expected: (u32, Ended)| {
-        let design = stopping(32);
-        let (blocks, why) = blocks_of(&design, &play_timed(&design, ns));
-        assert_eq!((blocks, why.unwrap()), expected);
-    };
-    check(&scattered(0.02, 99), (10, Ended::Precision));
-    // Half-widths of 6.3, 5.6 and 4.1 % after 10, 15 and 20 blocks.
-    check(&scattered(0.25, 8), (20, Ended::Precision));
-    // Twice as long for sure, at every look: that is no reason to stop.
-    check(&scattered(0.5, 99), (32, Ended::Blocks));
-}
-
-#[test]
-fn intervals_that_are_not_primary_may_be_wide() {
-    let all = stopping(32);
-    let decision = Decision { primary: vec![Kernel::Bandwidth], ..all.decision.clone() };
-    let primary = Design { decision, ..all.clone() };
-    let blocks = |design: &Design| {
-        let (mut records, mut medians) = (Vec::new(), Medians::default());
-        while let Some(step) = next(design, &records, &medians) {
-            let attempt = u32::try_from(records.len()).unwrap() + 1;
-            let mut samples = samples(&step, attempt, 1.0);
-            for sample in samples.iter_mut().filter(|sample| sample.kernel == Kernel::Latency) {
-                sample.ns = (scattered(0.5, 99)(&step) * 1e6) as u64;
-            }
-            medians.add(&samples);
-            records.push(record(&step, attempt, Outcome::Completed));
-        }
-        blocks_of(design, &(records, medians))
-    };
-    assert_eq!(blocks(&all), (32, Some(Ended::Blocks)));
-    assert_eq!(blocks(&primary), (10, Some(Ended::Precision)));
-}
-
-#[test]
-fn no_block_is_begun_that_the_budget_has_no_room_for() {
-    // Three launches of discovery, four a block: after the sixth block 27 s are spent.
-    let decision = Decision { budget_min: Some(0.5), ..Decision::default() };
-    let design = Design { decision, ..design(32) };
-    let made = play_timed(&design, scattered(0.1, 99));
-    assert_eq!(blocks_of(&design, &made), (6, Some(Ended::Budget)));
-    assert_eq!(count(&made.0, Purpose::Probe), 1, "what is tried for its outcome is tried all the same");
-}
-
-#[test]
-fn a_run_that_stops_on_precision_resumes_as_if_nothing_had_happened() {
-    let design = stopping(32);
-    let (whole, medians) = play_timed(&design, scattered(0.25, 8));
-    for stop in (0..whole.len()).step_by(7) {
-        let step = next(&design, &whole[..stop], &medians).unwrap();
-        let expected = &whole[stop];
-        assert_eq!((step.launch.block, step.launch.slot), (expected.block, expected.slot));
-        assert_eq!(ended(&design, &whole[..stop], &medians).is_some(), expected.purpose == Purpose::Probe);
-    }
-    assert!(next(&design, &whole, &medians).is_none());
-}
-
 #[test]
 fn an_estimate_is_made_of_launches_and_a_budget_bounds_it() {
     let check = |design: Design, launches: [usize; 2], words: &str| {
@@ -351,115 +255,6 @@ fn blocks_that_could_show_nothing_are_told_beforehand() {
     assert_eq!(in_vain(&design(9)).unwrap(), "9 blocks can show no difference among 14 comparisons: that takes 10");
     assert_eq!(in_vain(&design(10)), None);
     assert_eq!(in_vain(&Design { cases: vec![case("4.1.8")], ..design(1) }), None, "nothing is compared");
-}
-
-fn duets(blocks: u32) -> Design {
-    Design { pairs: Pairs::Duet, ..design(blocks) }
-}
-
-/// Plays a run of duets to its end; `fate` sees each launch, whether it has a partner, and its cells.
-fn play_duets(design: &Design, mut fate: impl FnMut(&Step<'_>, &Launch<'_>) -> Outcome) -> Vec<Record> {
-    let mut records = Vec::new();
-    while let Some(step) = next(design, &records, &Medians::default()) {
-        assert!(!step.cells.is_empty());
-        let number = u32::try_from(records.len()).unwrap() + 1;
-        let made: Vec<Record> = step
-            .launches()
-            .map(|launch| {
-                let alone = Step { launch: launch.clone(), partner: None, cells: step.cells.clone() };
-                record(&alone, 0, fate(&step, launch))
-            })
-            .collect();
-        let several = made.len() > 1;
-        for (made, at) in made.into_iter().zip(0..) {
-            let partner = several.then_some(AttemptId(number + 1 - at));
-            records.push(Record { attempt: AttemptId(number + at), partner, ..made });
-        }
-        assert!(records.len() < 500, "the run does not end");
-    }
-    records
-}
-
-#[test]
-fn in_duets_the_baseline_meets_every_other_case_and_itself_once_a_block() {
-    let design = duets(20);
-    let records = play_duets(&design, |_, _| Outcome::Completed);
-    assert_eq!(records.len(), length(&design));
-    let baseline = design.cases[0].id();
-    let mut first_turns = 0;
-    for block in 1..=20 {
-        let of_block: Vec<&Record> = records.iter().filter(|r| r.block == block).collect();
-        assert_eq!(of_block.iter().map(|r| r.slot).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
-        let mut partners = Vec::new();
-        for duet in of_block.chunks(2) {
-            assert!(are_partners(duet[0], duet[1]) && are_partners(duet[1], duet[0]));
-            let is_baseline = |r: &Record| r.case == baseline && r.purpose == Purpose::Measure;
-            let (one, other) = if is_baseline(duet[0]) { (duet[0], duet[1]) } else { (duet[1], duet[0]) };
-            assert!(is_baseline(one), "a duet without the baseline");
-            first_turns += usize::from(one.slot % 2 == 0);
-            partners.push((other.case.to_string(), other.purpose));
-        }
-        partners.sort();
-        let others = design.cases.iter().skip(1).map(|case| (case.id().to_string(), Purpose::Measure));
-        let mut expected: Vec<_> = others.chain([(baseline.to_string(), Purpose::MeasureTwin)]).collect();
-        expected.sort();
-        assert_eq!(partners, expected);
-    }
-    assert!((15..=45).contains(&first_turns), "the baseline begins {first_turns} of 60 duets");
-    let alone = |r: &&Record| matches!(r.purpose, Purpose::Discovery | Purpose::Probe);
-    assert!(records.iter().filter(alone).all(|r| r.partner.is_none()));
-}
-
-#[test]
-fn an_interrupted_duet_is_made_again_whole() {
-    let design = duets(2);
-    let mut seen = 0;
-    let records = play_duets(&design, |step, _| {
-        seen += usize::from(step.partner.is_some());
-        if seen == 4 { Outcome::Interrupted } else { Outcome::Completed }
-    });
-    assert_eq!(records.len(), length(&design) + 2);
-    let place = |r: &Record| (r.block, r.slot);
-    let [again, before] = [&records[7], &records[5]];
-    assert_eq!((place(before), before.outcome.clone()), (place(again), Outcome::Completed), "its partner was stopped");
-    assert!(are_partners(again, &records[8]) && !are_partners(before, &records[8]));
-}
-
-#[test]
-fn of_a_duet_of_which_half_was_committed_both_are_made_again_and_only_they_are_a_pair() {
-    let design = duets(1);
-    let whole = play_duets(&design, |_, _| Outcome::Completed);
-    for stop in 3..whole.len() {
-        let step = next(&design, &whole[..stop], &Medians::default()).unwrap();
-        let expected = &whole[stop - usize::from(whole[stop].slot % 2 == 1 && whole[stop].partner.is_some())];
-        assert_eq!((step.launch.block, step.launch.slot), (expected.block, expected.slot), "after {stop}");
-    }
-    let left_alone = whole[3].clone();
-    let again = [4, 5].map(|at| Record { attempt: AttemptId(at + 1), ..whole[at as usize - 1].clone() });
-    let again = [
-        Record { partner: Some(AttemptId(6)), ..again[0].clone() },
-        Record { partner: Some(AttemptId(5)), ..again[1].clone() },
-    ];
-    assert_eq!(pair_of(&again[1], &[&left_alone, &again[0]]), Some(&again[0]));
-    assert_eq!(pair_of(&left_alone, &[&again[1]]), None);
-}
-
-#[test]
-fn who_hangs_in_a_duet_is_rechecked_alone_and_both_then_do_without_the_cell() {
-    let design = duets(3);
-    let sick = design.cases[1].id();
-    let records = play_duets(&design, |step, launch| {
-        let is_sick = launch.case.id() == sick && launch.purpose != Purpose::Discovery;
-        hang(step, |cell| is_sick && cell.bytes.0 >= 4 * MI && cell.kernel == Kernel::Latency)
-    });
-    let rechecks: Vec<&Record> = records.iter().filter(|r| r.purpose == Purpose::Recheck).collect();
-    assert_eq!((rechecks.len(), rechecks[0].partner), (1, None));
-    let of_sick = records.iter().filter(|r| r.case == sick && r.purpose == Purpose::Measure);
-    assert_eq!(of_sick.map(|r| r.cells.len()).collect::<Vec<_>>(), [7, 5, 5]);
-    let last = records.iter().rfind(|r| r.case == sick).unwrap();
-    assert_eq!(records.iter().find(|r| are_partners(last, r)).unwrap().cells, last.cells);
-    let healthy = records.iter().filter(|r| r.case == design.cases[2].id() && r.purpose == Purpose::Measure);
-    assert!(healthy.into_iter().all(|r| r.cells.len() == 7));
 }
 
 fn of_program(blocks: u32) -> Design {

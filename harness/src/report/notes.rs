@@ -13,7 +13,10 @@ use super::{Blocks, CaseReport, LEVEL, Launches, Report, Role, fields, words::pe
 pub(super) fn notes(report: &Report) -> Vec<String> {
     let once = report.cases.iter().filter(|case| case.role != Role::Twin);
     let doubts = report.cases.iter().flat_map(|case| doubts(case, report.reference(case)));
-    let whole = [unfinished(report), too_few(report), imprecise(report)].into_iter().flatten().chain(duets(report));
+    let whole = [unfinished(report), too_few(report), imprecise(report), rested(report)]
+        .into_iter()
+        .flatten()
+        .chain(duets(report));
     whole.chain(doubts).chain(once.filter_map(other_library)).collect()
 }
 
@@ -70,7 +73,7 @@ fn too_few(report: &Report) -> Option<String> {
 /// A precision that was aimed at and not reached, and the interval that is furthest from it.
 fn imprecise(report: &Report) -> Option<String> {
     let target = report.decision.precision.filter(|_| report.blocks.complete)?;
-    let intervals = report.cases.iter().filter(|case| case.role == Role::Compared).flat_map(|case| {
+    let intervals = report.cases.iter().filter(|case| case.role != Role::Baseline).flat_map(|case| {
         let primary = case.figures().filter(|(cell, _)| report.decision.is_primary(cell.kernel));
         primary.filter_map(move |(cell, figure)| Some((case, cell, figure.ratio.as_ref()?.interval?)))
     });
@@ -84,6 +87,17 @@ fn imprecise(report: &Report) -> Option<String> {
         cell.kernel,
         cell.bytes
     ))
+}
+
+/// The cases that were launched no more once their intervals were narrow enough.
+fn rested(report: &Report) -> Option<String> {
+    let last = |case: &CaseReport| case.figures().flat_map(|(_, figure)| &figure.launches).map(|made| made.block).max();
+    let at_rest = report.cases.iter().filter_map(|case| Some((&case.name, last(case)?)));
+    let at_rest: Vec<String> = at_rest
+        .filter(|(_, last)| report.decision.rest && *last < report.blocks.begun)
+        .map(|(name, last)| format!("{name} after {last} blocks"))
+        .collect();
+    (!at_rest.is_empty()).then(|| format!("Launched no more, once told well enough: {}.", at_rest.join(", ")))
 }
 
 /// What makes one case's figures doubtful.
