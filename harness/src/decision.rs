@@ -44,7 +44,7 @@ pub struct Decision {
     /// time is left goes to those that are not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rest: bool,
-    /// Minutes that launches may take altogether: no block is begun that would not fit.
+    /// Minutes that the run may take, launches and what is done around them: no block is begun that would not fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget_min: Option<f64>,
     /// The kernels whose intervals have to be narrow enough; all where none is named.

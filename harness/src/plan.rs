@@ -6,7 +6,7 @@ mod stop;
 
 pub use estimate::{Estimate, estimate, fewest_blocks, in_vain};
 use stop::rests;
-pub use stop::{Ended, after};
+pub use stop::{Ended, Look, after, look};
 
 use bench_app::{Cell, Workload, workload::Order};
 use rand::{SeedableRng, seq::SliceRandom};

@@ -178,7 +178,11 @@ pub struct Record {
     pub started: String,
     /// Duration of the whole launch, ns.
     pub wall_ns: u64,
-    /// Of that, the time for which it was stopped so that its partner had a turn, ns: only of a program.
+    /// What the run took for it besides, ns: instances, other nodes, clean-up, the store; of a duet half of that. Not kept
+    /// before there was a budget that counts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside_ns: Option<u64>,
+    /// Of `wall_ns`, the time for which it was stopped so that its partner had a turn, ns: only of a program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_ns: Option<u64>,
     /// From the start to hello, ns.
@@ -206,6 +210,15 @@ pub struct Record {
     pub swept: Vec<String>,
     /// Where its rows lie in `samples.csv`.
     pub samples: SampleRange,
+}
+
+impl Record {
+    /// What it took of the time of its run, s: who took turns did so in one and the same time.
+    #[must_use]
+    pub fn spent(&self) -> f64 {
+        let shared = if self.partner.is_some() { 0.5 } else { 1.0 };
+        (shared * self.wall_ns as f64 + self.beside_ns.unwrap_or_default() as f64) * 1e-9
+    }
 }
 
 /// What a launch told besides its world, its facts and its batches.

@@ -68,6 +68,8 @@ pub struct Past {
 pub trait Listener {
     /// `step` begins; `made` attempts lie behind it.
     fn begins(&mut self, step: &Step<'_>, made: &[Record]);
+    /// The run has looked at how wide its intervals are, and goes on.
+    fn looked(&mut self, look: &plan::Look);
     /// An attempt is committed: two a step where launches take turns.
     fn ended(&mut self, launch: &plan::Launch<'_>, record: &Record);
 }
@@ -112,6 +114,7 @@ impl Runner<'_> {
     pub fn run(&self, store: &mut Store, past: Past, listener: &mut dyn Listener) -> Result<Finish, RunError> {
         let Past { mut records, mut medians } = past;
         let mut nodes = self.nodes.clone();
+        let mut since = clock();
         while let Some(step) = plan::next(self.design, &records, &medians) {
             if self.room.stopping() {
                 return Ok(Finish::Interrupted);
@@ -119,6 +122,10 @@ impl Runner<'_> {
             if nodes.list.len() < self.design.nodes() as usize {
                 let lost = self.nodes.list.iter().filter(|node| !nodes.list.contains(node));
                 return Ok(Finish::OutOfNodes { lost: lost.map(|node| node.host.clone()).collect() });
+            }
+            let made = records.last().map_or(0, |last| last.block);
+            if made < step.launch.block {
+                plan::look(self.design, &records, &medians, made).iter().for_each(|look| listener.looked(look));
             }
             listener.begins(&step, &records);
             let number = records.last().map_or(1, |last| last.attempt.0 + 1);
@@ -128,7 +135,11 @@ impl Runner<'_> {
                     self.duet([number, number + 1].map(AttemptId), (&step, partner), &nodes, store)?.into()
                 }
             };
+            let (launches, longest) = (made.len(), made.iter().map(|(record, ..)| record.wall_ns).max());
+            let beside = nanos(since.elapsed()).saturating_sub(longest.unwrap_or_default()) / launches as u64;
+            since = clock();
             for ((mut record, samples, lost), launch) in made.into_iter().zip(step.launches()) {
+                record.beside_ns = Some(beside);
                 nodes.list.retain(|node| !lost.contains(&node.host));
                 record.samples = store.append(&record, &samples)?;
                 medians.add(&samples);
@@ -338,6 +349,7 @@ impl Making<'_> {
             cells,
             started,
             wall_ns: nanos(made.wall),
+            beside_ns: None,
             stopped_ns: ran.filter(|_| partner.is_some()).map(|_| nanos(made.asleep)),
             hello_ns: made.hello.map(nanos),
             outcome: made.outcome,

@@ -265,6 +265,7 @@ fn record(attempt: AttemptId, launch: &plan::Launch<'_>, seconds: f64) -> Record
         cells: launch.case.workload.cells.clone(),
         started: String::new(),
         wall_ns: (seconds * 1e9) as u64,
+        beside_ns: None,
         stopped_ns: None,
         hello_ns: None,
         outcome: Outcome::Completed,

@@ -9,7 +9,7 @@ use crate::{
     case::Mode,
     cli::{edge::Edge, grid},
     diagnose::{self, Known},
-    plan::{self, Launch, Step},
+    plan::{self, Launch, Look, Step},
     record::{Design, Outcome, Purpose, Record},
     run::Listener,
 };
@@ -18,10 +18,11 @@ use crate::{
 pub(crate) struct Progress<'a> {
     edge: &'a Edge,
     bar: ProgressBar,
-    blocks: u32,
+    /// Of a run.
+    design: Option<&'a Design>,
     planned: u64,
-    /// What is launched, where it crosses versions, and in which modes: then a grid fills instead of lines.
-    crossed: Option<(&'a Design, Vec<Mode>)>,
+    /// The modes of a run that crosses versions, on a terminal: then a grid fills instead of lines.
+    crossed: Vec<Mode>,
 }
 
 impl<'a> Progress<'a> {
@@ -30,21 +31,20 @@ impl<'a> Progress<'a> {
         let planned = plan::length(design) as u64;
         let bar = if edge.is_interactive() { ProgressBar::new(planned) } else { ProgressBar::hidden() };
         // A template that does not parse is a fault of this line, seen by every test that runs a campaign.
-        let modes = grid::modes(design);
-        let crossed = (edge.is_interactive() && !modes.is_empty()).then_some((design, modes));
-        let below = if crossed.is_some() { "\n{msg}" } else { "" };
+        let crossed = if edge.is_interactive() { grid::modes(design) } else { Vec::new() };
+        let below = if crossed.is_empty() { "" } else { "\n{msg}" };
         let style =
             ProgressStyle::with_template(&format!("{{bar:24}} {{pos}}/{{len}}  {{prefix}}  about {{eta}} left{below}"));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { edge, bar, blocks: design.blocks, planned, crossed }
+        Self { edge, bar, design: Some(design), planned, crossed }
     }
 
     /// For the steps of a build, whose number is not known.
     pub(crate) fn steps(edge: &'a Edge) -> Self {
         let bar = if edge.is_interactive() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { edge, bar, blocks: 0, planned: 0, crossed: None }
+        Self { edge, bar, design: None, planned: 0, crossed: Vec::new() }
     }
 
     /// A step of a build begins.
@@ -66,11 +66,19 @@ impl<'a> Progress<'a> {
     }
 
     fn place(&self, block: u32) -> String {
+        let blocks = self.design.map_or(0, |design| design.blocks);
         match block {
             0 => "discovery".to_owned(),
-            n if n <= self.blocks => format!("block {n}/{}", self.blocks),
+            n if n <= blocks => format!("block {n}/{blocks}"),
             _ => "probe".to_owned(),
         }
+    }
+
+    /// The launches that the budget has room for, where there is one, if they go on as they did.
+    fn affordable(&self, made: &[Record]) -> Option<u64> {
+        let budget = self.design?.decision.budget_min? * 60.0;
+        let spent: f64 = made.iter().map(Record::spent).sum();
+        (spent > 0.0).then(|| (budget / spent * made.len() as f64) as u64)
     }
 }
 
@@ -80,22 +88,39 @@ fn ending(launch: &Launch<'_>, record: &Record) -> String {
     cause.map_or_else(|| record.outcome.to_string(), |cause| format!("{}: {cause}", record.outcome))
 }
 
+/// What a look sees: `after 35 blocks ±1.3 % (hybrid 5.0.11, latency 1 MiB), ±1 % wanted; at rest: embedded 5.0.11`.
+fn glance(look: &Look, wanted: f64) -> String {
+    let percent = |share: f64| format!("±{} %", (share * 1e3).round() / 10.0);
+    let widest = look.widest.as_ref().map_or_else(String::new, |(name, cell, half)| {
+        let width = half.map_or_else(|| "no interval yet".to_owned(), |half| percent(half.exp_m1()));
+        format!(" {width} ({name}, {} {})", cell.kernel, cell.bytes)
+    });
+    let rest = if look.at_rest.is_empty() { String::new() } else { format!("; at rest: {}", look.at_rest.join(", ")) };
+    format!("after {} blocks{widest}, {} wanted{rest}", look.block, percent(wanted))
+}
+
 impl Listener for Progress<'_> {
     fn begins(&mut self, step: &Step<'_>, made: &[Record]) {
         // Rechecks come on top of what was planned.
         let extra = made.iter().filter(|record| record.purpose == Purpose::Recheck).count() as u64;
-        self.bar.set_length(self.planned + extra);
+        self.bar.set_length(self.affordable(made).unwrap_or(u64::MAX).min(self.planned + extra));
         self.bar.set_position(made.len() as u64);
         let Launch { case, block, .. } = step.launch;
         let labels: Vec<String> = step.launches().map(|launch| launch.case.label()).collect();
         self.bar.set_prefix(format!("{} {}", self.place(block), labels.join(" with ")));
-        if let Some((design, modes)) = &self.crossed {
+        let modes = &self.crossed;
+        if let (Some(design), false) = (self.design, modes.is_empty()) {
             // Discovery goes mode by mode; a block mixes them, and shows one.
             let of_block = modes[block as usize % modes.len()];
             let own = case.stack.mode();
             let mode = if block == 0 && modes.contains(&own) { own } else { of_block };
             self.bar.set_message(grid::grid(design, made, mode, case).join("\n"));
         }
+    }
+
+    fn looked(&mut self, look: &Look) {
+        let wanted = self.design.and_then(|design| design.decision.precision).unwrap_or_default();
+        self.line(&glance(look, wanted));
     }
 
     fn ended(&mut self, launch: &Launch<'_>, record: &Record) {
@@ -105,7 +130,7 @@ impl Listener for Progress<'_> {
             Purpose::Discovery | Purpose::Measure | Purpose::Probe => "",
         };
         let completed = matches!(record.outcome, Outcome::Completed | Outcome::Interrupted);
-        if completed && self.crossed.is_some() {
+        if completed && !self.crossed.is_empty() {
             return;
         }
         let seconds = Duration::from_nanos(record.wall_ns).as_secs_f64();
@@ -120,5 +145,25 @@ impl Listener for Progress<'_> {
         if !completed {
             record.said.iter().take(3).for_each(|line| self.line(&format!("           | {line}")));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_app::{Bytes, Cell, Kernel};
+
+    use super::*;
+
+    #[test]
+    fn a_glance_tells_how_far_it_is() {
+        let cell = Cell { kernel: Kernel::Latency, bytes: Bytes(1 << 20), k: std::num::NonZeroU32::MIN };
+        let of = |half, at_rest: &[&str]| {
+            let widest = Some(("hybrid 5.0.11".to_owned(), cell, half));
+            glance(&Look { block: 35, widest, at_rest: at_rest.iter().map(|name| (*name).to_owned()).collect() }, 0.01)
+        };
+        let far = "after 35 blocks ±1.3 % (hybrid 5.0.11, latency 1 MiB), ±1 % wanted";
+        assert_eq!(of(Some(0.0129), &[]), far);
+        assert_eq!(of(Some(0.0129), &["bind", "embedded"]), format!("{far}; at rest: bind, embedded"));
+        assert!(of(None, &[]).contains("no interval yet (hybrid"));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bench_app::Cell;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -48,6 +49,38 @@ pub fn after(design: &Design, records: &[Record], medians: &Medians, made: u32) 
     }
 }
 
+/// How wide intervals are at a look.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// After how many blocks.
+    pub block: u32,
+    /// The widest of the primary intervals: whose, of what, and its half-width on a logarithmic scale; none of one that does
+    /// not exist yet.
+    pub widest: Option<(String, Cell, Option<f64>)>,
+    /// The cases that are launched no more.
+    pub at_rest: Vec<String>,
+}
+
+/// What the run sees at the look after the first `made` blocks; none where it does not look.
+#[must_use]
+pub fn look(design: &Design, records: &[Record], medians: &Medians, made: u32) -> Option<Look> {
+    design.decision.precision.filter(|_| design.decision.looks_after(made))?;
+    let name = |(case, purpose, _): &Comparison<'_>| match purpose {
+        Purpose::MeasureTwin => format!("{} again", case.label()),
+        _ => case.label(),
+    };
+    let of = |of: Comparison<'_>| {
+        let widths = half_widths(design, of, records, medians).into_iter();
+        widths.map(|(cell, half)| (name(&of), cell, half)).collect::<Vec<_>>()
+    };
+    let size = |half: Option<f64>| half.unwrap_or(f64::INFINITY);
+    let widest = comparisons(design).flat_map(of).max_by(|a, b| size(a.2).total_cmp(&size(b.2)));
+    let still: Vec<Launch<'_>> = launches(design, made + 1, records, medians).into_iter().flatten().collect();
+    let launched = |(case, purpose, _): &Comparison<'_>| still.iter().any(|l| l.case == *case && l.purpose == *purpose);
+    let at_rest = comparisons(design).filter(|of| !launched(of)).map(|of| name(&of)).collect();
+    Some(Look { block: made, widest, at_rest })
+}
+
 /// Whether a planned launch is not made because all that it serves was narrow enough at the last look before its block.
 ///
 /// What rests has no launches after that look, so that the next look finds the same: once at rest, always at rest. No case
@@ -79,28 +112,28 @@ fn comparisons(design: &Design) -> impl Iterator<Item = Comparison<'_>> {
     cases.chain(design.cases.first().map(|baseline| (baseline, Purpose::MeasureTwin, baseline)))
 }
 
-/// The half-widths of a comparison's primary intervals, on a logarithmic scale, of every cell that both sides measure; none
+/// The half-widths of a comparison's primary intervals, on a logarithmic scale, by every cell that both sides measure; none
 /// where a cell has no interval yet.
 fn half_widths(
     design: &Design,
     (case, purpose, other): Comparison<'_>,
     records: &[Record],
     medians: &Medians,
-) -> Vec<Option<f64>> {
+) -> Vec<(Cell, Option<f64>)> {
     let (launches, reference) = (completed(case, purpose, records), completed(other, Purpose::Measure, records));
     let measured = remaining(other, records);
     let mut cells = remaining(case, records);
     cells.retain(|cell| design.decision.is_primary(cell.kernel) && measured.contains(cell));
-    let half = |cell: &bench_app::Cell| {
-        let pairs = paired_medians(&launches, &reference, *cell, medians);
+    let half = |cell: Cell| {
+        let pairs = paired_medians(&launches, &reference, cell, medians);
         let interval = stats::paired(&stats::log_ratios(&pairs))?.interval(1.0 - stats::ALPHA)?;
         Some((interval.hi - interval.lo) / 2.0)
     };
-    cells.iter().map(half).collect()
+    cells.into_iter().map(|cell| (cell, half(cell))).collect()
 }
 
-fn all_within(target: f64, widths: &[Option<f64>]) -> bool {
-    widths.iter().all(|half| half.is_some_and(|half| half <= target.ln_1p()))
+fn all_within(target: f64, widths: &[(Cell, Option<f64>)]) -> bool {
+    widths.iter().all(|(_, half)| half.is_some_and(|half| half <= target.ln_1p()))
 }
 
 /// Completed launches by their places, as the report takes them: the last where one was made again.
@@ -114,15 +147,12 @@ fn completed<'a>(case: &Case, purpose: Purpose, records: &'a [Record]) -> Vec<&'
 /// Whether the block after the first `made`, each of its launches as long as those of its case so far, would take longer
 /// than there is.
 fn another_would_exceed(design: &Design, records: &[Record], medians: &Medians, made: u32, minutes: f64) -> bool {
-    // Who took turns did so in one and the same time.
-    let shared = |r: &Record| if r.partner.is_some() { 0.5 } else { 1.0 };
-    let seconds = |r: &Record| shared(r) * r.wall_ns as f64 * 1e-9;
     let mut usual: BTreeMap<(&CaseId, bool), (f64, u32)> = BTreeMap::new();
     for record in records.iter().filter(|r| super::is_analysed(r.purpose)) {
         let (sum, launches) = usual.entry((&record.case, record.purpose == Purpose::Measure)).or_default();
-        (*sum, *launches) = (*sum + seconds(record), *launches + 1);
+        (*sum, *launches) = (*sum + record.spent(), *launches + 1);
     }
-    let spent: f64 = records.iter().map(seconds).sum();
+    let spent: f64 = records.iter().map(Record::spent).sum();
     let another = launches(design, made + 1, records, medians).into_iter().flatten().map(|launch| {
         let id = launch.case.id();
         usual.get(&(&id, launch.purpose == Purpose::Measure)).map_or(0.0, |(sum, launches)| sum / f64::from(*launches))

@@ -76,6 +76,7 @@ fn record(step: &Step<'_>, attempt: u32, outcome: Outcome) -> Record {
         cells: step.cells.clone(),
         started: "2026-01-01T00:00:00Z".into(),
         wall_ns: 1,
+        beside_ns: None,
         stopped_ns: None,
         hello_ns: None,
         outcome,

@@ -216,6 +216,7 @@ pub(crate) fn launch(
         cells: cells.to_vec(),
         started: format!("2026-11-24T02:{:02}:{:02}.000Z", 30 + attempt.0 / 60, attempt.0 % 60),
         wall_ns: hello_ns + 1_050_000_000 + if hung { 10_000_000_000 } else { 0 },
+        beside_ns: None,
         stopped_ns: None,
         hello_ns: Some(hello_ns),
         hello: Some(hello(case, split, init_ns)),

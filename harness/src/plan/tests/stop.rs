@@ -198,3 +198,19 @@ fn a_run_in_which_cases_rest_resumes_as_if_nothing_had_happened() {
     }
     assert!(next(&design, &whole, &medians).is_none());
 }
+
+#[test]
+fn a_look_tells_whose_interval_is_widest_and_who_is_at_rest() {
+    let design = resting(Pairs::Duet);
+    let (records, medians) = play_with_one_unsteady(&design);
+    let by_then = |made: u32| &records[..records.partition_point(|record| record.block <= made)];
+    let look = |made: u32| look(&design, by_then(made), &medians, made);
+    assert_eq!(look(9), None);
+    let first = look(10).unwrap();
+    let (name, cell, half) = first.widest.unwrap();
+    assert_eq!((name.as_str(), cell.kernel), ("native 5.0.11", Kernel::Bandwidth));
+    assert!(half.unwrap() > 0.05_f64.ln_1p(), "{half:?}");
+    assert_eq!(first.at_rest, ["native 4.1.8", "native 4.1.7 again"]);
+    let nobody = Design { decision: Decision { rest: false, ..design.decision.clone() }, ..design.clone() };
+    assert!(super::look(&nobody, by_then(10), &medians, 10).unwrap().at_rest.is_empty());
+}
