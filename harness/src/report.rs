@@ -7,6 +7,7 @@ pub(crate) mod answer;
 pub(crate) mod fields;
 pub mod html;
 pub(crate) mod judge;
+mod kinds;
 pub(crate) mod layout;
 pub(crate) mod matrix;
 mod model;
@@ -278,6 +279,9 @@ pub struct LaunchFigure {
     pub partner: Option<AttemptId>,
     /// Median over the kept batches of all its visits, ns.
     pub median: f64,
+    /// Median of its canary's round trips, ns, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<f64>,
 }
 
 /// Analysed launches of a case. Those that did not complete are set aside whole, and listed under failures.

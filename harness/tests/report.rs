@@ -402,3 +402,30 @@ fn the_page_of_results_tells_how_narrow_duets_are() {
         assert!(table.lines().any(|of| of == line), "vm-2-cores-duet-6 does not say: {line}\n{table}");
     }
 }
+
+/// A narrow interval about the centre does not hide launches that lie elsewhere.
+#[test]
+fn launches_of_another_kind_are_told_of_with_the_canary_that_goes_with_them() {
+    let mut run = synthetic::quick(20, 5);
+    let noted = |run: &synthetic::Run| {
+        run.report().notes.into_iter().filter(|note| note.contains("of another kind")).collect::<Vec<_>>()
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(noted(&run), none);
+    let sharens = |run: &synthetic::Run| case(&run.report(), "hybrid-sharens").id.clone();
+    let id = sharens(&run);
+    let slow = |run: &mut synthetic::Run, blocks: &[u32], canary: f64| {
+        for record in run.records.iter_mut().filter(|r| r.case == id && blocks.contains(&r.block)) {
+            record.observed.canary.iter_mut().for_each(|(_, before, after)| (*before, *after) = (canary, canary));
+            let of = |sample: &&mut harness::record::Sample| sample.attempt == record.attempt;
+            run.samples.iter_mut().filter(of).for_each(|sample| sample.ns *= 5);
+        }
+    };
+    slow(&mut run, &[4], 900.0);
+    assert_eq!(noted(&run), none, "one launch is no kind");
+    slow(&mut run, &[7, 11], 900.0);
+    let notes = noted(&run);
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].starts_with("hybrid-sharens: 3 of 20 pairs are of another kind, "), "{notes:?}");
+    assert!(notes[0].contains("In these the canary took 900 ns, else "), "{notes:?}");
+}

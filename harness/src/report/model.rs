@@ -238,7 +238,10 @@ impl<'a> Run<'a> {
     fn medians(&self, cell: Cell, launches: &[&Record]) -> Vec<LaunchFigure> {
         let figure = |record: &&Record| {
             let Record { attempt, block, partner, .. } = **record;
-            Some(LaunchFigure { attempt, block, partner, median: self.medians.get(attempt, cell)? })
+            let canary: Vec<f64> =
+                record.observed.canary.iter().flat_map(|(_, before, after)| [*before, *after]).collect();
+            let (median, canary) = (self.medians.get(attempt, cell)?, stats::median(&canary));
+            Some(LaunchFigure { attempt, block, partner, median, canary })
         };
         launches.iter().filter_map(figure).collect()
     }

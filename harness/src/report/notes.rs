@@ -7,7 +7,7 @@ use crate::{
     stats::{ALPHA, Method},
 };
 
-use super::{Blocks, CaseReport, LEVEL, Launches, Report, Role, fields, words::percent};
+use super::{Blocks, CaseReport, LEVEL, Launches, Report, Role, fields, kinds::kinds, words::percent};
 
 /// All that a reader should mind.
 pub(super) fn notes(report: &Report) -> Vec<String> {
@@ -17,7 +17,7 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
         .into_iter()
         .flatten()
         .chain(duets(report));
-    whole.chain(doubts).chain(once.filter_map(other_library)).collect()
+    whole.chain(doubts).chain(kinds(report)).chain(once.filter_map(other_library)).collect()
 }
 
 /// What differs from launches that have the machine to themselves.
