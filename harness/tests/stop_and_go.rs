@@ -169,6 +169,28 @@ fn a_launch_whose_ranks_are_not_found_has_no_turns_and_says_so() {
     assert!(other.ranks < Some(2) && ended.asleep >= other.wall, "{ends:?}");
 }
 
+/// Who is stopped would hear nothing of its end, and be killed without a word.
+#[test]
+fn a_panic_of_the_observer_leaves_nobody_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let hears =
+        format!("trap 'echo heard >> {path}/heard; exit' TERM; echo $$ > {path}/rank; while :; do sleep 0.01; done");
+    let rank = || fs::read_to_string(dir.path().join("rank")).unwrap_or_default().trim().to_owned();
+    let mut see = |which, _: &str| {
+        assert!(which == 1 || state(&rank()) != Some('T'), "on purpose, while the other is stopped");
+    };
+    let (room, scripts) = (Room::guest(place(dir.path())), [TICKS, &hears]);
+    let run = || seen_in_turns(dir.path(), &room, scripts, ["first", "second"], Duration::from_secs(60), &mut see);
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
+    let words = panic.downcast_ref::<String>().map_or("", String::as_str);
+    assert!(
+        words.contains("on purpose") || panic.downcast_ref::<&str>().is_some_and(|words| words.contains("on purpose"))
+    );
+    assert_eq!(fs::read_to_string(dir.path().join("heard")).unwrap(), "heard\nheard\n", "both ranks");
+    assert_eq!(state(&rank()), None);
+}
+
 /// A total of time is of time that it had.
 #[test]
 fn a_partner_that_hangs_has_its_deadline_and_the_other_its_whole_time() {
