@@ -1,7 +1,7 @@
 //! Programs of one's own, measured whole: in blocks, in turns by signals, and never where ranks do not find each other. The
 //! program is bench-app, which here is anybody's.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, thread::sleep, time::Duration};
+use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt as _, path::Path, thread::sleep, time::Duration};
 
 use bench_app::Kernel;
 use harness::{
@@ -194,6 +194,42 @@ fn a_program_whose_ranks_are_not_found_is_paired_with_nothing() {
     assert!(text(&output).contains("no turns: 0 of 2 ranks found"), "{}", text(&output));
     let output = bench.sifbench(&["explain"]).output().unwrap();
     assert!(output.status.success() && text(&output).contains("leave `pairs` out"), "{}", text(&output));
+}
+
+/// Its processes see a file by the name of a fabric's device beside what else they need of /dev.
+const BESIDE_A_DEVICE: &str = r#"
+    user=$(id -u) group=$(id -g)
+    exec unshare --user --map-root-user --mount sh -c '
+        mount -t tmpfs none /mnt && mkdir /mnt/shm && : > /mnt/hfi1_0 || exit
+        for name in null zero random urandom; do : > /mnt/$name; done
+        for name in null zero random urandom shm; do mount --bind /dev/$name /mnt/$name || exit; done
+        mount --no-mtab --move /mnt /dev || exit
+        user=$1 group=$2; shift 2
+        exec unshare --user --map-user=$user --map-group=$group "$@"' sh "$user" "$group" "$@""#;
+
+#[test]
+#[ignore = "needs user namespaces (scripts/test)"]
+fn no_program_is_stopped_beside_a_fabric() {
+    let bench = Bench::new();
+    let check = |keys: &str, expected: &str| {
+        let keys = format!("modes = [\"native\"]\nversions = [\"4.1.8\"]\n{keys}");
+        let campaign = campaign(&keys, (1, 1), "stop_and_go = true");
+        fs::write(bench.dir.path().join("campaign.toml"), campaign).unwrap();
+        // In there a scheduler's setuid command cannot say that nobody serves it.
+        let mut run = bench.sifbench(&["run", "campaign.toml", "--here"]);
+        let words: Vec<OsString> =
+            std::iter::once(run.get_program()).chain(run.get_args()).map(OsString::from).collect();
+        run = std::process::Command::new("sh");
+        run.args(["-c", BESIDE_A_DEVICE, "sh"]).args(words).current_dir(bench.dir.path()).env("SIFBENCH_SITE", "test");
+        let output = run.output().unwrap();
+        assert!(text(&output).contains(expected), "{}", text(&output));
+        output.status.code()
+    };
+    let refused = check("pairs = \"duet\"", "does not serve its queues of hfi1_0");
+    assert_eq!((refused, bench.dir.path().join("results").exists()), (Some(3), false));
+    // One after the other they go everywhere.
+    assert_eq!(check("", "4 x completed"), Some(0));
+    bench.assert_clean();
 }
 
 /// What a case's launches came to, and whether any of them made a figure.
