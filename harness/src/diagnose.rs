@@ -81,6 +81,8 @@ pub enum Topic {
     Finalize,
     /// A rank ended.
     Crash,
+    /// A program was not stopped for its partner.
+    Turns,
 }
 
 /// How sure a cause is.
@@ -261,6 +263,7 @@ const fn explains_itself(outcome: &Outcome) -> bool {
         | Outcome::TimedOut { .. }
         | Outcome::Exited { .. }
         | Outcome::Signaled { .. }
+        | Outcome::NoTurns { .. }
         | Outcome::NotStarted { .. }
         | Outcome::WrongData(_)
         | Outcome::Garbled { .. } => false,

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::{
     against,
     case::Case,
+    decision::Pairs,
     id::AttemptId,
     medians::Medians,
     plan,
@@ -65,9 +66,11 @@ impl Advice {
 pub struct Grounds {
     /// Completed launches.
     pub launches: usize,
-    /// Relative standard deviation of a cell between visits of one launch.
+    /// What scatters: launches, or duets, of which that is the ratio of the two launches.
+    pub pairs: Pairs,
+    /// Relative standard deviation of a cell between visits of one launch, or duet.
     pub between_visits: f64,
-    /// The same between launches of one case, visits taken out.
+    /// The same between launches, or duets, of one case, visits taken out.
     pub between_launches: f64,
     /// What a launch costs before and after its visits, s.
     pub launch_s: f64,
@@ -105,7 +108,7 @@ pub fn advise(design: &Design, records: &[Record], samples: &[Sample]) -> Result
         records.iter().filter(|r| plan::is_analysed(r.purpose) && r.outcome == Outcome::Completed).collect();
     let medians = Medians::of(samples);
     let cells = cells(design, &completed, &medians);
-    let scatter = Scatter::of(&completed, samples)?;
+    let scatter = Scatter::of(design, &completed, samples)?;
     let (launch_s, round_s) = costs(&completed, samples);
     let optimum = (launch_s / round_s * scatter.visit / scatter.launch).sqrt();
     let rounds = optimum.clamp(ROUNDS.0, ROUNDS.1).round() as u32;
@@ -115,6 +118,7 @@ pub fn advise(design: &Design, records: &[Record], samples: &[Sample]) -> Result
     let (blocks, precision) = (blocks(design, widest.as_ref().map(|(_, sd)| *sd)), design.decision.precision);
     let grounds = Grounds {
         launches: completed.len(),
+        pairs: design.pairs,
         between_visits: scatter.visit.sqrt(),
         between_launches: scatter.launch.sqrt(),
         launch_s,
@@ -179,8 +183,11 @@ fn widest(design: &Design, completed: &[&Record], medians: &Medians) -> Option<(
         let Some(reference) = against::reference(design, case) else { continue };
         let (launches, reference) = (of_case(case), of_case(reference));
         for cell in case.workload.cells.iter().filter(|cell| design.decision.is_primary(cell.kernel)) {
-            let pairs = plan::paired_medians(&launches, &reference, *cell, medians);
-            let Some(variance) = scatter::variance(&stats::log_ratios(&pairs)) else { continue };
+            let straight = stats::log_ratios(&plan::paired_medians(&launches, &reference, *cell, medians));
+            let met = !straight.is_empty() || design.pairs == Pairs::Blocks;
+            // Two cases of duets that never met are compared by what each takes over its own partner (`report/pairs.rs`).
+            let ratios = if met { straight } else { apart(completed, [&launches, &reference], *cell, medians) };
+            let Some(variance) = scatter::variance(&ratios) else { continue };
             let sd = variance.sqrt();
             if widest.as_ref().is_none_or(|(_, known)| sd > *known) {
                 widest = Some((format!("{}, {} {}", case.label(), cell.kernel, cell.bytes), sd));
@@ -188,6 +195,17 @@ fn widest(design: &Design, completed: &[&Record], medians: &Medians) -> Option<(
         }
     }
     widest
+}
+
+/// The logarithm of what one case takes over its partner, less that of another over its own, in every block.
+fn apart(completed: &[&Record], cases: [&[&Record]; 2], cell: Cell, medians: &Medians) -> Vec<f64> {
+    let over_partner = |record: &&Record| {
+        let partner = completed.iter().find(|other| plan::are_partners(record, other))?;
+        let ratio = medians.get(record.attempt, cell)? / medians.get(partner.attempt, cell)?;
+        Some((record.block, ratio.ln())).filter(|(_, log)| log.is_finite())
+    };
+    let [ratios, others] = cases.map(|launches| launches.iter().filter_map(over_partner).collect::<BTreeMap<_, _>>());
+    ratios.into_iter().filter_map(|(block, log)| Some(log - others.get(&block)?)).collect()
 }
 
 /// Blocks for the precision that the design asks for, and at least those that can show a difference in its family.

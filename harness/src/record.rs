@@ -357,6 +357,13 @@ pub enum Outcome {
         /// The visit during which it ended.
         last: Option<Begin>,
     },
+    /// A program ended well, and was to be stopped while its partner ran; but its ranks were never found together.
+    NoTurns {
+        /// Ranks asked for.
+        expected: u32,
+        /// Most of them that were found at once.
+        seen: u32,
+    },
     /// Nothing could be started.
     NotStarted {
         /// Why.
@@ -394,6 +401,7 @@ impl Outcome {
             Outcome::WrongData(wrong) => Some((wrong.kernel, wrong.bytes)),
             Outcome::Completed
             | Outcome::Singletons { .. }
+            | Outcome::NoTurns { .. }
             | Outcome::NotStarted { .. }
             | Outcome::Garbled { .. }
             | Outcome::Unsupported { .. }
@@ -415,6 +423,7 @@ impl fmt::Display for Outcome {
             Outcome::TimedOut { phase: Phase::Total, .. } => f.write_str("over time")?,
             Outcome::Exited { code, .. } => write!(f, "exit code {code}")?,
             Outcome::Signaled { signal, .. } => write!(f, "killed by signal {signal}")?,
+            Outcome::NoTurns { expected, seen } => write!(f, "no turns: {seen} of {expected} ranks found")?,
             Outcome::NotStarted { reason } => write!(f, "not started: {reason}")?,
             Outcome::WrongData(_) => f.write_str("wrong data")?,
             Outcome::Garbled { .. } => f.write_str("garbled output")?,

@@ -16,6 +16,7 @@ use bench_app::{Cell, Workload, gate::Entrance};
 use crate::{
     command::CommandSpec,
     compose::{self, Commands, Ground, apptainer::Runtime},
+    decision::Pairs,
     id::AttemptId,
     medians::Medians,
     plan::{self, Runs, Step},
@@ -235,10 +236,14 @@ impl Runner<'_> {
         }
         let (launch, begun) = (self.supervised(commands, making, store), clock());
         let (marker, mut seen) = (attempt.marker().to_owned(), None);
-        let ended =
+        let takes_turns = self.design.pairs == Pairs::Duet && making.launch.runs == Runs::Program;
+        let ended = if takes_turns {
+            duet::alone(attempt, launch, making)?
+        } else {
             attempt.supervise_and_look(&launch, &mut |stream, line| making.watch.line(stream, line), &mut || {
                 seen = Some(elsewhere.look(self.room, &marker))
-            });
+            })
+        };
         seen.iter().for_each(|(seen, silent)| making.watch.looked(seen, silent));
         let made = making.made(ended, begun)?;
         self.stop(attempt, commands);
@@ -322,9 +327,13 @@ impl Making<'_> {
     fn made(&self, ended: Result<Ended, ProcessError>, begun: Instant) -> Result<Made, RunError> {
         Ok(match ended {
             Ok(ended) => {
+                let expected = self.launch.case.ranks;
                 // The first word that counts is hello, where there is one.
                 let hello = ended.first.filter(|_| self.watch.hello.is_some());
-                let outcome = self.watch.outcome(ended.exit, ended.reason);
+                let outcome = match (self.watch.outcome(ended.exit, ended.reason), ended.ranks) {
+                    (Outcome::Completed, Some(seen)) if seen < expected => Outcome::NoTurns { expected, seen },
+                    (outcome, _) => outcome,
+                };
                 let lost = self.watch.lost(ended.exit, ended.reason);
                 Made { wall: ended.wall, asleep: ended.asleep, hello, outcome, lost }
             }

@@ -204,6 +204,7 @@ fn every_outcome_has_its_words_in_the_grid_in_tables_and_in_pictures() {
         (Outcome::Signaled { signal: 11, last }, "signal 11"),
         (Outcome::NotStarted { reason: "no mpirun".into() }, "no launch"),
         (Outcome::Garbled { line: "@sifb".into() }, "garbled"),
+        (Outcome::NoTurns { expected: 2, seen: 0 }, "no turns"),
         (Outcome::Unsupported { reason: "no fuse".into() }, "cannot"),
         (Outcome::Skipped { reason: "hang".into() }, "not tried"),
         (Outcome::Interrupted, "stopped"),

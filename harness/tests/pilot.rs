@@ -10,7 +10,9 @@ use std::path::Path;
 use assert_cmd::Command;
 use harness::{
     case::Case,
+    decision::Pairs,
     pilot::{BATCH_NS, NoAdvice, advise},
+    record::{Design, Purpose, Record},
 };
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 
@@ -55,6 +57,75 @@ fn a_case_of_a_matrix_scatters_about_its_own_reference() {
         run.samples.iter_mut().filter(|s| s.attempt == record.attempt).for_each(|sample| sample.ns *= 2);
     }
     assert!((sd(&run) / before).ln().abs() < 0.1, "{} instead of {before}", sd(&run));
+}
+
+/// A number in -1..1, the same for the same.
+fn luck(of: (u32, u32, u32)) -> f64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in [of.0, of.1, of.2] {
+        hash = (hash ^ u64::from(part)).wrapping_mul(0x0100_0000_01b3);
+        hash ^= hash >> 29;
+    }
+    (hash % 20_001) as f64 / 1e4 - 1.0
+}
+
+/// Every launch longer by a factor of its place in the run, of the visit, and of whether it is the baseline's.
+fn times(run: &mut synthetic::Run, factor: impl Fn(&Record, u32, bool) -> f64) {
+    let baseline = run.design.cases[0].id();
+    for record in run.records.iter().filter(|record| record.partner.is_some()) {
+        let is_baseline = record.case == baseline && record.purpose == Purpose::Measure;
+        for sample in run.samples.iter_mut().filter(|sample| sample.attempt == record.attempt) {
+            sample.ns = (sample.ns as f64 * factor(record, sample.visit, is_baseline)) as u64;
+        }
+    }
+}
+
+/// What both of a duet have in common decides nothing there, between duets and between visits of one.
+#[test]
+fn of_duets_the_ratios_scatter_and_not_the_launches() {
+    let duets = || {
+        let mut run = synthetic::duets(12, 1);
+        run.records.iter_mut().for_each(|record| record.wall_ns = 12_000_000_000);
+        run
+    };
+    let advice = |run: &synthetic::Run| advise(&run.design, &run.records, &run.samples).unwrap();
+    // A third of these duets takes three times as long. A launch scatters by 3.4 %, and a ratio by as much twice.
+    let grounds = advice(&duets()).grounds;
+    assert!((0.035..0.06).contains(&grounds.between_launches), "{grounds:?}");
+    assert!((0.01..0.03).contains(&grounds.between_visits), "{grounds:?}");
+
+    let mut drifting = duets();
+    times(&mut drifting, |record, visit, _| 1.0 + 0.4 * luck((record.block, record.slot / 2, visit)));
+    let common = advice(&drifting).grounds;
+    assert!((common.between_visits / grounds.between_visits - 1.0).abs() < 0.1, "{common:?}");
+    assert!((common.between_launches / grounds.between_launches - 1.0).abs() < 0.1, "{common:?}");
+
+    // Here visits of the one scatter much more than ratios do between duets: more visits help, and launches would hide it.
+    let mut apart = duets();
+    times(
+        &mut apart,
+        |record, visit, is_baseline| {
+            if is_baseline { 1.0 } else { 1.0 + 0.4 * luck((record.block, record.slot, visit)) }
+        },
+    );
+    let apart = advice(&apart);
+    assert!((0.18..0.30).contains(&apart.grounds.between_visits), "{apart:?}");
+    assert!(apart.rounds.get() >= 2 * advice(&duets()).rounds.get(), "{apart:?}");
+    assert!(apart.grounds.widest.unwrap().1 > grounds.widest.unwrap().1);
+}
+
+/// A case of a matrix and its own reference take turns with the baseline each: the luck of four launches, and none of the
+/// machine's.
+#[test]
+fn cases_that_never_met_scatter_by_what_each_takes_over_its_partner() {
+    let design = Design { pairs: Pairs::Duet, ..synthetic::crossed(8, 1).design };
+    let widest =
+        |run: &synthetic::Run| advise(&run.design, &run.records, &run.samples).unwrap().grounds.widest.unwrap();
+    let mut run = synthetic::run(design);
+    let (name, before) = widest(&run);
+    assert!(!name.starts_with("native"), "{name}");
+    times(&mut run, |record, _, _| 1.0 + 0.4 * luck((record.block, record.slot / 2, 0)));
+    assert!((widest(&run).1 / before).ln().abs() < 0.1, "{:?} instead of {name}, {before}", widest(&run));
 }
 
 #[test]

@@ -271,3 +271,30 @@ impl Place<'_> {
         Env::from_parent(edge.env(), &variables).without("SLURM_EXPORT_ENV")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Campaign, Nowhere, Overrides};
+
+    #[test]
+    fn programs_are_stopped_on_one_node_without_a_fabric_alone() {
+        let check = |keys: &str, measured: &str, fabric: &[&str], expected: Option<&str>| {
+            let head = "schema = 1\nname = \"own\"\nmodes = [\"native\"]\nversions = [\"4.1.8\"]\nranks = 2\nblocks = 6\nseed = 1";
+            let campaign = Campaign::parse("own", &format!("{head}\n{keys}\n{measured}")).unwrap();
+            let design = campaign.design(&Overrides::default(), &Nowhere);
+            let fabric: Vec<String> = fabric.iter().map(|&name| name.to_owned()).collect();
+            let refused = unstoppable(&design, &fabric);
+            let is_expected = refused.as_deref().zip(expected).map(|(reason, words)| reason.contains(words));
+            assert!(is_expected.unwrap_or(refused.is_none() && expected.is_none()), "{keys} {measured}: {refused:?}");
+        };
+        let program = "[program]\nnative = [\"/app\"]\nexpect = \"\"\nstop_and_go = true";
+        let workload = "[workload]\nlatency = [\"8\"]\nrounds = 2\nvisit_ms = 4";
+        let (duet, devices) = ("pairs = \"duet\"", ["mlx5_0 (mlx5_core)", "cxi0"]);
+        check(duet, program, &devices, Some("its queues of mlx5_0 (mlx5_core), cxi0,"));
+        check(duet, program, &[], None);
+        check("", program, &devices, None);
+        // bench-app's turns are cooperative.
+        check(duet, workload, &devices, None);
+    }
+}

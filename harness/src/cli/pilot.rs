@@ -12,6 +12,7 @@ use clap::Args;
 use super::{CampaignArgs, Own, RunArgs, Running, commands, edge::Edge, nodes::NodeArgs, profile::Chosen};
 use crate::{
     config::{self, Campaign, Overrides},
+    decision::Pairs,
     id::SiteId,
     pilot::{self, Advice},
     plan, store,
@@ -88,7 +89,8 @@ pub(super) fn pilot(edge: &Edge, args: &PilotArgs) -> anyhow::Result<ExitCode> {
             run.manifest.site, advice.grounds.launches
         ),
         format!(
-            "Between launches {}, between visits {}.",
+            "Between {} {}, between visits {}.",
+            units(advice.grounds.pairs).1,
             percent(advice.grounds.between_launches),
             percent(advice.grounds.between_visits)
         ),
@@ -115,13 +117,22 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
+/// What scatters, one and many: launches, or the ratios of the two launches of duets.
+const fn units(pairs: Pairs) -> (&'static str, &'static str) {
+    match pairs {
+        Pairs::Blocks => ("launch", "launches"),
+        Pairs::Duet => ("duet", "duets"),
+    }
+}
+
 /// What was learnt, at most 80 columns wide.
 fn words(advice: &Advice, cost: &plan::Estimate, file: &Path) -> String {
     let grounds = &advice.grounds;
     let mut text =
         format!("a launch     {:.2} s, and {:.3} s for a visit to every cell\n", grounds.launch_s, grounds.round_s);
     let (launches, visits) = (percent(grounds.between_launches), percent(grounds.between_visits));
-    text += &format!("scatter      {launches} between launches, {visits} between visits of a launch\n");
+    let (one, many) = units(grounds.pairs);
+    text += &format!("scatter      {launches} between {many}, {visits} between visits of a {one}\n");
     text += &format!("rounds       {}\n", advice.rounds);
     let reason = match (&grounds.widest, grounds.precision) {
         (Some((name, sd)), Some(precision)) => {

@@ -40,6 +40,8 @@ pub enum Sign {
     NoStart,
     /// Every rank was a world of its own.
     Singletons,
+    /// Not all ranks of a program were found, to be stopped in turns.
+    RanksNotFound,
     /// Who started the ranks, by what it left in their environment.
     StartedBy(Namespace),
     /// Nothing of a launcher is in the ranks' environment.
@@ -137,6 +139,17 @@ impl Sign {
             },
             Sign::Singletons => match record.outcome {
                 Outcome::Singletons { expected, seen } => Some(format!("worlds of {seen} instead of {expected}")),
+                _ => None,
+            },
+            Sign::RanksNotFound => match record.outcome {
+                Outcome::NoTurns { expected, seen } => {
+                    let program = case.program.as_ref().and_then(|program| program.argv.first());
+                    let program = program.map_or("the program", String::as_str);
+                    Some(format!(
+                        "of {expected} ranks at most {seen} had loaded an MPI or ran `{program}` at one time, in {} ms",
+                        record.wall_ns / 1_000_000
+                    ))
+                }
                 _ => None,
             },
             Sign::StartedBy(by) => {

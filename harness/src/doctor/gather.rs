@@ -219,13 +219,39 @@ fn has_profile(starters: &Path) -> bool {
 
 /// Devices of InfiniBand, RoCE and EFA with their drivers, of Omni-Path and of Slingshot.
 pub(crate) fn fabric() -> Vec<String> {
-    let class = Path::new("/sys/class/infiniband");
+    fabric_below(Path::new("/"))
+}
+
+fn fabric_below(root: &Path) -> Vec<String> {
+    let class = root.join("sys/class/infiniband");
     let with_driver = |name: String| {
         let driver = fs::read_link(class.join(&name).join("device/driver")).ok();
         let driver = driver.and_then(|driver| Some(driver.file_name()?.to_string_lossy().into_owned()));
         driver.map_or(name.clone(), |driver| format!("{name} ({driver})"))
     };
-    let verbs = names(class).into_iter().map(with_driver);
-    let others = names(Path::new("/dev")).into_iter();
+    let verbs = names(&class).into_iter().map(with_driver);
+    let others = names(&root.join("dev")).into_iter();
     verbs.chain(others.filter(|name| name.starts_with("hfi1_") || name.starts_with("cxi"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn devices_of_every_fabric_are_found() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(fabric_below(root.path()).is_empty(), "no such directories");
+        let device = root.path().join("sys/class/infiniband/mlx5_0/device");
+        fs::create_dir_all(&device).unwrap();
+        symlink("../../../bus/pci/drivers/mlx5_core", device.join("driver")).unwrap();
+        fs::create_dir(root.path().join("sys/class/infiniband/efa_0")).unwrap();
+        fs::create_dir(root.path().join("dev")).unwrap();
+        for name in ["null", "hfi1_0", "cxi0", "tty"] {
+            fs::write(root.path().join("dev").join(name), "").unwrap();
+        }
+        assert_eq!(fabric_below(root.path()), ["efa_0", "mlx5_0 (mlx5_core)", "cxi0", "hfi1_0"]);
+    }
 }

@@ -1,4 +1,7 @@
-//! How far visits and launches scatter: variances of logarithms, pooled over cells and cases.
+//! How far visits and what decides scatter: variances of logarithms, pooled over cells and cases.
+//!
+//! What decides is a launch, or where launches take turns the ratio of the two of a duet: what both have in common, as the
+//! state of the machine in those seconds, is no scatter of it.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +9,20 @@ use bench_app::{Bytes, Kernel};
 
 use super::{FEWEST_LAUNCHES, NoAdvice};
 use crate::{
+    case::Case,
+    decision::Pairs,
     id::{AttemptId, CaseId},
-    record::{Record, Sample},
+    plan,
+    record::{Design, Purpose, Record, Sample},
     stats,
 };
 
 /// Variances of logarithms, that is of relative differences.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scatter {
-    /// Between visits of one launch.
+    /// Between visits of one launch, or of one duet.
     pub(super) visit: f64,
-    /// Between launches, visits taken out.
+    /// Between launches, or duets, visits taken out.
     pub(super) launch: f64,
     /// Visits a launch in these data.
     visits: f64,
@@ -25,18 +31,26 @@ pub(super) struct Scatter {
 /// Below this a variance is nothing that could be measured (1e-5 is 0.001 %): it keeps quotients finite.
 const LEAST: f64 = 1e-10;
 
-type Place<'a> = (&'a CaseId, Kernel, Bytes);
+type Place = (CaseId, Kernel, Bytes);
+/// The logarithms of visits' medians, by visit.
+type Visits = BTreeMap<u32, f64>;
+/// The same of a launch, by cell.
+type Cells = BTreeMap<(Kernel, Bytes), Visits>;
 
 impl Scatter {
-    /// That of completed launches: one-way analysis of variance with launches as groups, pooled.
-    pub(super) fn of(completed: &[&Record], samples: &[Sample]) -> Result<Self, NoAdvice> {
-        let launches = launches(completed, samples);
+    /// That of completed launches: one-way analysis of variance with launches, or duets, as groups, pooled.
+    pub(super) fn of(design: &Design, completed: &[&Record], samples: &[Sample]) -> Result<Self, NoAdvice> {
+        let launches = launches(samples);
+        let groups = match design.pairs {
+            Pairs::Blocks => alone(completed, &launches),
+            Pairs::Duet => duets(design, completed, &launches),
+        };
         let (mut within, mut between, mut visits) = (Pool::default(), Pool::default(), Vec::new());
-        for launches in launches.values() {
-            let means: Vec<f64> = launches.values().map(|visits| mean(visits)).collect();
-            for of_launch in launches.values() {
-                within.add(of_launch);
-                visits.push(of_launch.len() as f64);
+        for groups in groups.values() {
+            let means: Vec<f64> = groups.iter().map(|visits| mean(visits)).collect();
+            for of_group in groups {
+                within.add(of_group);
+                visits.push(of_group.len() as f64);
             }
             if means.len() >= FEWEST_LAUNCHES as usize {
                 between.add(&means);
@@ -48,33 +62,66 @@ impl Scatter {
         Ok(Self { visit, launch: (means - visit / visits).max(LEAST), visits })
     }
 
-    /// Variance of a launch with so many visits.
+    /// Variance of a launch, or duet, with so many visits.
     pub(super) fn with_visits(&self, visits: f64) -> f64 {
         self.launch + self.visit / visits
     }
 
-    /// Variance of a launch as these were made.
+    /// Variance of one as these were made.
     pub(super) fn as_made(&self) -> f64 {
         self.with_visits(self.visits)
     }
 }
 
-/// The logarithms of visits' medians, by cell of a case and launch.
-fn launches<'a>(completed: &[&'a Record], samples: &[Sample]) -> BTreeMap<Place<'a>, BTreeMap<AttemptId, Vec<f64>>> {
-    let cases: BTreeMap<AttemptId, &CaseId> = completed.iter().map(|record| (record.attempt, &record.case)).collect();
-    let mut batches: BTreeMap<(Place<'_>, AttemptId, u32), Vec<f64>> = BTreeMap::new();
+/// The visits of each launch.
+fn launches(samples: &[Sample]) -> BTreeMap<AttemptId, Cells> {
+    let mut batches: BTreeMap<(AttemptId, Kernel, Bytes, u32), Vec<f64>> = BTreeMap::new();
     for sample in samples {
-        let Some(case) = cases.get(&sample.attempt) else { continue };
-        let place = (*case, sample.kernel, sample.bytes);
         let time = sample.kernel.operation_ns(sample.ns, sample.k);
-        batches.entry((place, sample.attempt, sample.visit)).or_default().push(time);
+        batches.entry((sample.attempt, sample.kernel, sample.bytes, sample.visit)).or_default().push(time);
     }
-    let mut launches: BTreeMap<Place<'_>, BTreeMap<AttemptId, Vec<f64>>> = BTreeMap::new();
-    for ((place, attempt, _), times) in batches {
-        let visit = stats::median(&times).filter(|time| *time > 0.0).map(f64::ln);
-        launches.entry(place).or_default().entry(attempt).or_default().extend(visit);
+    let mut launches: BTreeMap<AttemptId, Cells> = BTreeMap::new();
+    for ((attempt, kernel, bytes, visit), times) in batches {
+        if let Some(time) = stats::median(&times).filter(|time| *time > 0.0) {
+            let cells = launches.entry(attempt).or_default();
+            cells.entry((kernel, bytes)).or_default().insert(visit, time.ln());
+        }
     }
     launches
+}
+
+/// The visits of every launch, each for itself.
+fn alone(completed: &[&Record], launches: &BTreeMap<AttemptId, Cells>) -> BTreeMap<Place, Vec<Vec<f64>>> {
+    let mut groups: BTreeMap<Place, Vec<Vec<f64>>> = BTreeMap::new();
+    for record in completed {
+        for ((kernel, bytes), visits) in launches.get(&record.attempt).into_iter().flatten() {
+            let place = (record.case.clone(), *kernel, *bytes);
+            groups.entry(place).or_default().push(visits.values().copied().collect());
+        }
+    }
+    groups
+}
+
+/// The visits of every duet: of each what the case takes over the baseline in the visit beside it.
+fn duets(
+    design: &Design,
+    completed: &[&Record],
+    launches: &BTreeMap<AttemptId, Cells>,
+) -> BTreeMap<Place, Vec<Vec<f64>>> {
+    let baseline = design.cases.first().map(Case::id);
+    let is_compared =
+        |record: &Record| record.purpose == Purpose::MeasureTwin || Some(&record.case) != baseline.as_ref();
+    let mut groups: BTreeMap<Place, Vec<Vec<f64>>> = BTreeMap::new();
+    for record in completed.iter().filter(|record| is_compared(record)) {
+        let partner = completed.iter().find(|other| plan::are_partners(record, other));
+        let Some(others) = partner.and_then(|partner| launches.get(&partner.attempt)) else { continue };
+        for (cell, visits) in launches.get(&record.attempt).into_iter().flatten() {
+            let Some(beside) = others.get(cell) else { continue };
+            let ratios = visits.iter().filter_map(|(visit, time)| Some(time - beside.get(visit)?));
+            groups.entry((record.case.clone(), cell.0, cell.1)).or_default().push(ratios.collect());
+        }
+    }
+    groups
 }
 
 /// Sums of squares over several groups, each about its own mean.

@@ -30,6 +30,7 @@ fn advice(cells: &[(&str, u32)]) -> Advice {
     };
     let grounds = Grounds {
         launches: 8,
+        pairs: Pairs::Blocks,
         between_visits: 0.01,
         between_launches: 0.02,
         launch_s: 1.0,

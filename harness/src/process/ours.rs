@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench_app::launcher::LauncherView;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, pidfd_send_signal, waitid,
 };
@@ -23,6 +24,8 @@ use super::{
     shm::Shm,
 };
 
+/// How the file of every shared MPI begins: `libmpi.so.40`, `libmpich.so`, `libmpi_gnu_91.so.12`.
+const MPI: &str = "libmpi";
 /// The variable every process of an attempt inherits.
 pub const MARKER: &str = "SIFBENCH_ATTEMPT";
 
@@ -203,12 +206,21 @@ impl Ours {
         }
     }
 
-    /// The processes in `scope` that run `program`, itself or as a script. By its name without a directory: Apptainer and
-    /// shells call what they find by another path than they were given.
-    pub(super) fn running(&mut self, scope: Scope, program: &str) -> BTreeSet<Identity> {
+    /// The ranks in `scope` by now, each with the number that its launcher gave it: processes that have one, and that have
+    /// loaded an MPI or run `program`, itself or as a script.
+    ///
+    /// Neither alone would do. What launches has no number, and nothing of it is ever stopped. What enters a container has
+    /// the rank's, before it hides it, and loads no MPI: it does not bear to be stopped. The name is for programs with
+    /// their MPI linked in, and without its directory, for Apptainer and shells call what they find by another path than
+    /// they were given; it is not enough, for a wrapper makes way for a program of another.
+    pub(super) fn ranks(&mut self, scope: Scope, program: &str) -> BTreeMap<Identity, u32> {
         let is_named = |word: &String| word.rsplit('/').next() == program.rsplit('/').next();
-        let runs = |process: &Process| procfs::command(process.id.pid).iter().take(2).any(is_named);
-        self.members(scope).into_iter().filter(runs).map(|process| process.id).collect()
+        let runs = |pid: i32| procfs::command(pid).iter().take(2).any(is_named) || procfs::maps(pid, MPI);
+        let rank = |Process { id, .. }: Process| {
+            let number = LauncherView::detect(procfs::environment(id.pid)).rank.filter(|_| runs(id.pid))?;
+            Some((id, number))
+        };
+        self.members(scope).into_iter().filter_map(rank).collect()
     }
 
     /// Stops those of `ranks` that live, and what they have started in `scope`: first `earlier`, who most likely are all of

@@ -74,6 +74,25 @@ pub(super) fn environment_holds(pid: i32, text: &str) -> bool {
         .is_ok_and(|environ| environ.windows(text.len()).any(|window| window == text.as_bytes()))
 }
 
+/// A variable of the environment a process was started with.
+pub(super) fn environment(pid: i32) -> impl Fn(&str) -> Option<String> {
+    let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    move |name| {
+        let value = |entry: &[u8]| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
+        let value = environ.split(|byte| *byte == 0).find_map(value)?;
+        Some(String::from_utf8_lossy(&value).into_owned())
+    }
+}
+
+/// Whether a process maps a file whose name begins like this.
+pub(super) fn maps(pid: i32, start: &str) -> bool {
+    let Ok(maps) = fs::File::open(format!("/proc/{pid}/maps")) else { return false };
+    let lines = BufReader::new(maps).split(b'\n').map_while(Result::ok);
+    lines
+        .into_iter()
+        .any(|line| String::from_utf8_lossy(&line).rsplit_once('/').is_some_and(|(_, name)| name.starts_with(start)))
+}
+
 /// The words of the command that a process runs. Of a script the first is its interpreter.
 pub(super) fn command(pid: i32) -> Vec<String> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -164,6 +183,15 @@ mod tests {
         let pid = i32::try_from(std::process::id()).unwrap();
         let own = process(pid).unwrap();
         assert!(processes().iter().any(|process| process.id == own.id));
+    }
+
+    #[test]
+    fn a_process_is_told_by_its_variables_and_what_it_maps() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let variable = environment(pid);
+        assert!(variable("PATH").is_some_and(|value| !value.is_empty()));
+        assert_eq!([variable("PAT"), variable("PATH=")], [None, None]);
+        assert!(maps(pid, "libc.so") && !maps(pid, "ibc.so") && !maps(0, "libc.so"));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Only ranks are stopped, with what they have started, and only what is provably a launch's (`process/ours.rs`). Launchers
 //! are not: mpirun passes a SIGCONT on to its ranks, at a time of its own, and Apptainer does not bear to be stopped while it
 //! sets up a container. So a launch keeps its first turn until all its ranks run, its last one from when none is left; the
-//! second launch is started when its first turn comes. What is stopped goes on by itself wherever this loop is left: when a
+//! second launch is started when its first turn comes. One whose ranks are never found takes no turns, and its end says how
+//! many were: what was measured beside it is no pair with it. What is stopped goes on by itself wherever this loop is left: when a
 //! launch ends or is asked to end, when its attempt is closed, also by an error or a panic. If this process is killed, its guard
 //! ends all of it (`process/guard.rs`).
 
@@ -31,7 +32,8 @@ pub struct Ranks<'a> {
     pub count: u32,
 }
 
-/// Runs two launches to their ends, in turns; the first has the first turn. One may be missing. A request to stop ends both.
+/// Runs two launches to their ends, in turns; the first has the first turn. One may be missing: then the other's ranks are
+/// looked for all the same. A request to stop ends both.
 ///
 /// The error of a launch tells why it could not be started; the other one runs all the same.
 ///
@@ -57,7 +59,11 @@ pub fn stop_and_go(
         step(first, second, bell, &mut || {})?;
         step(second, first, bell, &mut || {})?;
     }
-    Ok(players.map(|player| player?.end))
+    let [one, other] = players;
+    let end = |player: Option<Player<'_, '_>>, job: &Job<'_>| {
+        Some(player?.end?.map(|ended| Ended { ranks: Some(job.found), ..ended }))
+    };
+    Ok([end(one, &turns.jobs[0]), end(other, &turns.jobs[1])])
 }
 
 /// Whose turn it is, and when to look again.
@@ -72,13 +78,15 @@ struct Job<'r> {
     wanted: Ranks<'r>,
     /// Once all of them run.
     ranks: BTreeSet<Identity>,
+    /// Most of them that were there at once.
+    found: u32,
     /// Who was stopped last time, most likely all that belongs to them.
     before: BTreeSet<Identity>,
 }
 
 impl<'r> Job<'r> {
     fn of(wanted: Ranks<'r>) -> Self {
-        Self { wanted, ranks: BTreeSet::new(), before: BTreeSet::new() }
+        Self { wanted, ranks: BTreeSet::new(), found: 0, before: BTreeSet::new() }
     }
 
     /// Stops its ranks; tells whether there were any.
@@ -93,8 +101,19 @@ impl<'r> Job<'r> {
         let any = ours.are_stopped();
         if any {
             watch.sleeps_since(told);
+        } else {
+            // They have ended, or were not yet the ranks themselves.
+            self.ranks.clear();
+            if !self.had_turns() {
+                self.found = 0;
+            }
         }
         any
+    }
+
+    /// Whether it was ever stopped and let go on.
+    fn had_turns(&self) -> bool {
+        !self.before.is_empty()
     }
 
     fn go_on(&mut self, player: &mut Player<'_, '_>) {
@@ -105,12 +124,14 @@ impl<'r> Job<'r> {
         player.watch.iter_mut().for_each(Watch::wakes);
     }
 
-    /// Whether all its ranks run by now, or did.
+    /// Whether all its ranks run.
     fn is_begun(&mut self, player: &mut Player<'_, '_>) -> bool {
         if let (true, Some(scope)) = (self.ranks.is_empty(), player.scope) {
-            let running = player.attempt.ours.running(scope, self.wanted.program);
-            if running.len() >= self.wanted.count as usize {
-                self.ranks = running;
+            let running = player.attempt.ours.ranks(scope, self.wanted.program);
+            let numbers = running.values().collect::<BTreeSet<_>>().len();
+            self.found = self.found.max(u32::try_from(numbers).unwrap_or(u32::MAX));
+            if numbers >= self.wanted.count as usize {
+                self.ranks = running.into_keys().collect();
             }
         }
         !self.ranks.is_empty()
@@ -133,7 +154,8 @@ impl Turns<'_> {
             let job = &mut self.jobs[holder];
             // The other is let go on alone, or started, once this one's ranks are stopped.
             if !job.is_begun(player) {
-                self.until = now() + GLANCE;
+                // Of one that comes to its end nothing is to be found any more.
+                self.until = now() + if job.had_turns() { SLICE } else { GLANCE };
                 return;
             }
             if open[1 - holder] && !job.stop(player) {

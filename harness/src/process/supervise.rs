@@ -136,6 +136,8 @@ pub struct Ended {
     pub first: Option<Duration>,
     /// The beginning and end of its standard error.
     pub stderr: Excerpt,
+    /// Most of its ranks that were found at once, where they were looked for so that it could take turns.
+    pub ranks: Option<u32>,
 }
 
 /// Where a launch takes place: the attempt it belongs to and the harness around that.
@@ -427,7 +429,7 @@ impl<'a> Watch<'a> {
                 let asleep =
                     self.slept + self.asleep.map_or(Duration::ZERO, |since| now().saturating_duration_since(since));
                 let (reason, first, stderr) = (self.reason, self.first, self.stderr);
-                Ok(Ended { exit, reason, wall, asleep: asleep.min(wall), first, stderr })
+                Ok(Ended { exit, reason, wall, asleep: asleep.min(wall), first, stderr, ranks: None })
             }
         }
     }

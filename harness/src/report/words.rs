@@ -104,6 +104,7 @@ pub(crate) fn short(outcome: &Outcome) -> String {
         Outcome::TimedOut { phase: Phase::Total, .. } => "over time".into(),
         Outcome::Exited { code, .. } => format!("exit {code}"),
         Outcome::Signaled { signal, .. } => format!("signal {signal}"),
+        Outcome::NoTurns { .. } => "no turns".into(),
         Outcome::NotStarted { .. } => "no launch".into(),
         Outcome::WrongData(_) => "bad data".into(),
         Outcome::Garbled { .. } => "garbled".into(),
@@ -190,6 +191,7 @@ pub(super) const fn was_tried(outcome: &Outcome) -> bool {
         | Outcome::TimedOut { .. }
         | Outcome::Exited { .. }
         | Outcome::Signaled { .. }
+        | Outcome::NoTurns { .. }
         | Outcome::NotStarted { .. }
         | Outcome::WrongData(_)
         | Outcome::Garbled { .. }

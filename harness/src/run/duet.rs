@@ -8,7 +8,7 @@ use crate::{
     compose::Commands,
     id::AttemptId,
     plan::{Launch, Runs, Step},
-    process::{Attempt, Ended, Part, ProcessError, Ranks, duet, stop_and_go},
+    process::{self, Attempt, Ended, Part, ProcessError, Ranks, duet, stop_and_go},
     record::Outcome,
     site::nodes::Nodes,
     store::Store,
@@ -77,11 +77,7 @@ impl Runner<'_> {
         gate: Option<&Gate>,
         store: &Store,
     ) -> Result<[Option<Result<Ended, ProcessError>>; 2], RunError> {
-        let ranks = sides.each_ref().map(|side| {
-            let case = side.making.launch.case;
-            let program = case.program.as_ref().and_then(|program| program.argv.first()).map_or("", String::as_str);
-            Ranks { program, count: case.ranks }
-        });
+        let ranks = sides.each_ref().map(|side| ranks(side.making.launch));
         let [first, second] = sides.map(|side| {
             let Side { attempt, making, commands, refused } = side;
             let commands = commands.as_ref().filter(|_| refused.is_none());
@@ -97,6 +93,25 @@ impl Runner<'_> {
             None => stop_and_go([part, other], ranks)?,
         })
     }
+}
+
+/// A launch of a program for which turns are meant, alone: whether its ranks are found is known before it is ever paired.
+pub(super) fn alone(
+    attempt: &mut Attempt<'_>,
+    launch: process::Launch<'_>,
+    making: &mut Making<'_>,
+) -> Result<Result<Ended, ProcessError>, ProcessError> {
+    let ranks = ranks(making.launch);
+    let mut observe = |stream, line: &str| making.watch.line(stream, line);
+    let part = Part { attempt, launch, observe: &mut observe };
+    let [end, _] = stop_and_go([Some(part), None], [ranks, ranks])?;
+    Ok(end.unwrap_or_else(|| unreachable!("it was there")))
+}
+
+/// What to know the ranks of a program by.
+fn ranks<'a>(launch: &Launch<'a>) -> Ranks<'a> {
+    let program = launch.case.program.as_ref().and_then(|program| program.argv.first());
+    Ranks { program: program.map_or("", String::as_str), count: launch.case.ranks }
 }
 
 impl Side<'_, '_> {

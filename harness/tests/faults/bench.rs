@@ -15,7 +15,7 @@ use bench_app::{
 use harness::{
     against::Against,
     app::{self, Headers},
-    case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Placement, Settings, Stack},
+    case::{Case, Entry, HostMpi, Image, Implementation, Mpi, Placement, Program, Settings, Stack},
     cli::edge::Edge,
     compose::apptainer::Runtime,
     decision::{Decision, Pairs},
@@ -23,7 +23,8 @@ use harness::{
     id::AttemptId,
     image,
     medians::Medians,
-    mpi, plan,
+    mpi,
+    plan::{self, Runs},
     process::{Place, Room},
     record::{Design, Limits, Manifest, Record, SCHEMA},
     run::{Envs, Runner},
@@ -129,6 +130,17 @@ impl Bench {
         )
     }
 
+    /// Native ranks of a program that is to take turns. None ever has the name that it is called by, and none loads an MPI.
+    pub(crate) fn unknown_program(&self) -> Fault {
+        let script = self.dir.path().join("unknown-program");
+        fs::write(&script, "#!/usr/bin/env -S sh -c \"sleep 0.5\"\n").unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut fault = self.native("4.1.8");
+        fault.case.program = Some(Program { argv: vec![script.to_str().unwrap().to_owned()], expect: String::new() });
+        fault.case.workload = Program::workload(1);
+        fault
+    }
+
     /// Native ranks under a filter of system calls that forbids to read another's memory.
     pub(crate) fn without_readv(&self, version: &str) -> Fault {
         let filter = self.dir.path().join("without-readv.py");
@@ -186,7 +198,7 @@ impl Bench {
             campaign: "faults".into(),
             seed: 1,
             blocks: 0,
-            pairs: Pairs::default(),
+            pairs: if case.program.is_some() { Pairs::Duet } else { Pairs::default() },
             app: app::Compilation::default(),
             cases: Vec::new(),
             probes: vec![case],
@@ -211,8 +223,17 @@ impl Bench {
         let now = || "2026-11-25T02:30:00.000Z".to_owned();
         let (nodes, env) = (Nodes::alone("localhost"), Envs { plain: &env, scheduled: &env });
         let runner = Runner { design: &design, runtime: &runtime, nodes: &nodes, env, room: self.edge.room(), now };
-        let step = plan::next(&design, &[], &Medians::default()).unwrap();
-        let (record, samples, _) = runner.make(AttemptId(1), &step, &nodes, &mut store).unwrap();
+        let mut made = Vec::new();
+        let (record, samples) = loop {
+            let step = plan::next(&design, &made, &Medians::default()).unwrap();
+            let id = AttemptId(made.len() as u32 + 1);
+            let (record, samples, _) = runner.make(id, &step, &nodes, &mut store).unwrap();
+            // What is around a program is found out before it.
+            if step.launch.runs != Runs::World {
+                break (record, samples);
+            }
+            made.push(record);
+        };
         let medians = Medians::of(&samples);
         let median = |cell: &Cell| Some((cell.kernel, cell.bytes, medians.get(record.attempt, *cell)?));
         let medians = record.cells.iter().filter_map(median).collect();

@@ -102,6 +102,7 @@ fn faults(bench: &Bench) -> Vec<Fault> {
         bench.script("[ $OMPI_COMM_WORLD_RANK = 0 ] && kill -9 $$; exec sleep 5").is("killed"),
         bench.script("[ $OMPI_COMM_WORLD_RANK = 0 ] && kill -11 $$; exec sleep 5").is("crashed"),
         bench.script("exec sleep 60").is("unknown"),
+        bench.unknown_program().is("ranks-not-found"),
         on_one_cpu().is("hang-one-cpu"),
         on_one_cpu().cells(&["8:2"]).is("one-cpu"),
         on_one_cpu().cells(&["8:2"]).is("ticks"),

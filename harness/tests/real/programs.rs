@@ -1,13 +1,13 @@
 //! Programs of one's own, measured whole: in blocks, in turns by signals, and never where ranks do not find each other. The
 //! program is bench-app, which here is anybody's.
 
-use std::{fs, path::Path, thread::sleep, time::Duration};
+use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt as _, path::Path, thread::sleep, time::Duration};
 
 use bench_app::Kernel;
 use harness::{
     app::{self, Headers},
     cache::Cache,
-    case::{Case, Program},
+    case::{Case, Mode, Program},
     catalogue::Catalogue,
     plan,
     record::{Outcome, Purpose, Record},
@@ -137,6 +137,101 @@ fn a_harness_that_is_interrupted_or_killed_leaves_no_program_stopped() {
     }
 }
 
+/// The same with other commands of these keys.
+fn with_commands(text: &str, command: impl Fn(&str, &str) -> Option<String>) -> String {
+    let line = |line: &str| {
+        let (key, value) = line.split_once(" = ")?;
+        Some(format!("{key} = {}", command(key, value)?))
+    };
+    text.lines().map(|text| line(text).unwrap_or_else(|| text.to_owned()) + "\n").collect()
+}
+
+/// A wrapper makes way for a program that the campaign does not name: its ranks are known all the same, in every mode.
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8, its image and the base image (scripts/test)"]
+fn ranks_that_a_wrapper_starts_take_turns_in_every_mode() {
+    let bench = Bench::new();
+    let modes: Vec<String> = Mode::ALL.iter().map(|mode| format!("\"{mode}\"")).collect();
+    let keys = format!("modes = [{}]\nversions = [\"4.1.8\"]\npairs = \"duet\"", modes.join(", "));
+    let wrapped = |key: &str, value: &str| {
+        let is_command = ["native", "container"].contains(&key);
+        is_command.then(|| value.replacen('[', "[\"/usr/bin/env\", \"GREETING=hello\", ", 1))
+    };
+    let run = bench.run(&with_commands(&campaign(&keys, (1, 40), "stop_and_go = true"), wrapped));
+    bench.assert_clean();
+    let analysed: Vec<&Record> = run.records.iter().filter(is_analysed).collect();
+    assert_eq!(analysed.len(), 2 * Mode::ALL.len());
+    for record in &analysed {
+        assert_eq!(record.outcome, Outcome::Completed, "{}: {:?}", record.command, record.said);
+        let partner = analysed.iter().find(|other| plan::are_partners(record, other)).unwrap();
+        let [ran, other] = [*record, *partner].map(|record| figures(&run, record)[0]);
+        let stopped = record.stopped_ns.unwrap();
+        assert!(stopped > ran.min(other) / 3, "stopped for {stopped}: {} ran {ran}, {other}", record.command);
+    }
+}
+
+/// What is never stopped makes no pair: that is known before the first block, and said.
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
+fn a_program_whose_ranks_are_not_found_is_paired_with_nothing() {
+    let bench = Bench::new();
+    let script = bench.dir.path().join("unknown");
+    fs::write(&script, "#!/usr/bin/env -S sh -c \"sleep 0.5\"\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let own = campaign(&format!("{SIDE_BY_SIDE}\npairs = \"duet\""), (3, 10), "stop_and_go = true");
+    let unknown = |key: &str, _: &str| match key {
+        "container" => Some("[\"./unknown\"]".to_owned()),
+        "expect" => Some("''".to_owned()),
+        _ => None,
+    };
+    let run = bench.run(&with_commands(&own, unknown));
+    bench.assert_clean();
+    let [native, sharens] = &run.design.cases[..] else { panic!("{:?}", run.design.cases) };
+    let no_turns = Outcome::NoTurns { expected: 2, seen: 0 };
+    assert_eq!(ends(&run, sharens), (vec![Outcome::Completed, no_turns.clone(), no_turns], false));
+    assert_eq!(records_of(&run, native).len(), 2 + 2 * 3, "the baseline with itself goes on");
+    let output = bench.sifbench(&["report"]).output().unwrap();
+    assert!(text(&output).contains("no turns: 0 of 2 ranks found"), "{}", text(&output));
+    let output = bench.sifbench(&["explain"]).output().unwrap();
+    assert!(output.status.success() && text(&output).contains("leave `pairs` out"), "{}", text(&output));
+}
+
+/// Its processes see a file by the name of a fabric's device beside what else they need of /dev.
+const BESIDE_A_DEVICE: &str = r#"
+    user=$(id -u) group=$(id -g)
+    exec unshare --user --map-root-user --mount sh -c '
+        mount -t tmpfs none /mnt && mkdir /mnt/shm && : > /mnt/hfi1_0 || exit
+        for name in null zero random urandom; do : > /mnt/$name; done
+        for name in null zero random urandom shm; do mount --bind /dev/$name /mnt/$name || exit; done
+        mount --no-mtab --move /mnt /dev || exit
+        user=$1 group=$2; shift 2
+        exec unshare --user --map-user=$user --map-group=$group "$@"' sh "$user" "$group" "$@""#;
+
+#[test]
+#[ignore = "needs user namespaces (scripts/test)"]
+fn no_program_is_stopped_beside_a_fabric() {
+    let bench = Bench::new();
+    let check = |keys: &str, expected: &str| {
+        let keys = format!("modes = [\"native\"]\nversions = [\"4.1.8\"]\n{keys}");
+        let campaign = campaign(&keys, (1, 1), "stop_and_go = true");
+        fs::write(bench.dir.path().join("campaign.toml"), campaign).unwrap();
+        // In there a scheduler's setuid command cannot say that nobody serves it.
+        let mut run = bench.sifbench(&["run", "campaign.toml", "--here"]);
+        let words: Vec<OsString> =
+            std::iter::once(run.get_program()).chain(run.get_args()).map(OsString::from).collect();
+        run = std::process::Command::new("sh");
+        run.args(["-c", BESIDE_A_DEVICE, "sh"]).args(words).current_dir(bench.dir.path()).env("SIFBENCH_SITE", "test");
+        let output = run.output().unwrap();
+        assert!(text(&output).contains(expected), "{}", text(&output));
+        output.status.code()
+    };
+    let refused = check("pairs = \"duet\"", "does not serve its queues of hfi1_0");
+    assert_eq!((refused, bench.dir.path().join("results").exists()), (Some(3), false));
+    // One after the other they go everywhere.
+    assert_eq!(check("", "4 x completed"), Some(0));
+    bench.assert_clean();
+}
+
 /// What a case's launches came to, and whether any of them made a figure.
 fn ends(run: &Run, case: &Case) -> (Vec<Outcome>, bool) {
     let records = records_of(run, case);
@@ -162,12 +257,11 @@ fn singletons_never_become_a_figure() {
     let expected = [singletons, Outcome::Exited { code: 0, last: None }];
     for (script, expected) in words.into_iter().zip(expected) {
         let text = campaign("modes = [\"native\"]\nversions = [\"4.1.8\"]", (1, 2), "");
-        let lines = text.lines().map(|line| match line.split_once(" = ") {
-            Some(("native", _)) => format!("native = [\"/bin/sh\", \"-c\", \"{script}\"]\n"),
-            Some(("expect", _)) => "expect = \"done\"\n".to_owned(),
-            _ => format!("{line}\n"),
-        });
-        let run = bench.run(&lines.collect::<String>());
+        let run = bench.run(&with_commands(&text, |key, _| match key {
+            "native" => Some(format!("[\"/bin/sh\", \"-c\", \"{script}\"]")),
+            "expect" => Some("\"done\"".to_owned()),
+            _ => None,
+        }));
         let (outcomes, any) = ends(&run, &run.design.cases[0]);
         assert_eq!(outcomes, [Outcome::Completed, expected.clone(), expected], "{script}");
         assert!(!any, "{script}");

@@ -88,6 +88,7 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
         any::<String>().prop_map(|reason| Outcome::NotStarted { reason }),
         any::<(u32, u64)>().prop_map(move |(rank, at)| Outcome::WrongData(WrongData { kernel, bytes, rank, at })),
         any::<String>().prop_map(|line| Outcome::Garbled { line }),
+        (2..9_u32, 0..2_u32).prop_map(|(expected, seen)| Outcome::NoTurns { expected, seen }),
         any::<String>().prop_map(|reason| Outcome::Unsupported { reason }),
         any::<String>().prop_map(|reason| Outcome::Skipped { reason }),
     ]

@@ -9,8 +9,8 @@ use crate::diagnose::{
     Rule,
     Sign::{
         Any, CanRead, CannotRead, CarriedByNetwork, EndsLateFrom, HangFrom, InitFrom, KilledBy, Library, NoParameter,
-        OneCpu, OneUserNamespace, Oversubscribed, Parameter, PastTheFabric, ReadDenied, Said, SharedMemoryApart, Ticks,
-        UserNamespaces,
+        OneCpu, OneUserNamespace, Oversubscribed, Parameter, PastTheFabric, RanksNotFound, ReadDenied, Said,
+        SharedMemoryApart, Ticks, UserNamespaces,
     },
     Topic,
     remedy::{Change, Remedy},
@@ -54,6 +54,25 @@ pub(super) const WORLD: &[Rule] = &[
         cause: "Somebody killed a rank: the kernel for want of memory, a limit of the scheduler, or a person.",
         confidence: Guess,
         remedies: &[Remedy::Do("dmesg | grep -i 'out of memory' as root; the job's limits of memory and time")],
+        reference: "",
+    },
+    Rule {
+        name: "ranks-not-found",
+        about: Failure,
+        topic: Topic::Turns,
+        when: &[RanksNotFound],
+        short: "its ranks are not known by their MPI or name",
+        cause: "To be stopped in turns a rank must be found: by the number from its launcher, and by a shared MPI (libmpi*) that \
+                it loads or the name of the program in the campaign. Not all were, or not for as long as a turn; it was \
+                never stopped, so nothing is compared with it.",
+        confidence: Proven,
+        remedies: &[
+            Remedy::Do(
+                "name in [program] what the ranks run in the end, where a wrapper starts it with an MPI linked in",
+            ),
+            Remedy::Do("give it more to do, if it lasts no longer than a few turns of 50 ms"),
+            Remedy::Do("leave `pairs` out: launches one after the other need no turns"),
+        ],
         reference: "",
     },
     Rule {
