@@ -78,6 +78,8 @@ impl fmt::Display for Lost {
 #[derive(Debug, Default)]
 pub struct Words {
     lost: Vec<Lost>,
+    /// A sentence that may go on in the next line: Open MPI 5 breaks what 4 says in one.
+    begun: Option<String>,
     /// The process whose exit code comes next.
     named: Option<u32>,
     /// Whether a daemon, or a peer, is about to be named.
@@ -89,10 +91,13 @@ impl Words {
     /// Takes one line of standard error.
     pub fn line(&mut self, line: &str) {
         let line = line.trim();
-        if let Some(lost) = by_signal(line) {
+        let broken = self.begun.take().and_then(|begun| by_signal(&format!("{begun} {line}")));
+        if let Some(lost) = broken.or_else(|| by_signal(line)) {
             return self.add(lost);
         }
-        if let Some(name) = line.strip_prefix("Process name:") {
+        if line.contains(NOTICED) {
+            self.begun = Some(line.to_owned());
+        } else if let Some(name) = line.strip_prefix("Process name:") {
             // [[4277,1],1] in Open MPI 4, [prterun-n1-475@1,1] in 5.
             self.named = name.trim().strip_suffix(']').and_then(|name| name.rsplit(',').next()?.parse().ok());
         } else if let Some(code) = line.strip_prefix("Exit code:") {
@@ -144,9 +149,12 @@ impl Words {
     }
 }
 
+/// How the sentence on a rank that a signal ended begins.
+const NOTICED: &str = "noticed that process rank ";
+
 /// `mpirun noticed that process rank 1 with PID 292 on node n2 exited on signal 9 (Killed).`
 fn by_signal(line: &str) -> Option<Lost> {
-    let (_, rest) = line.split_once("noticed that process rank ")?;
+    let (_, rest) = line.split_once(NOTICED)?;
     let (rank, rest) = rest.split_once(' ')?;
     let (_, rest) = rest.split_once(" on node ")?;
     let (host, rest) = rest.split_once(" exited on signal ")?;
@@ -173,6 +181,10 @@ mod tests {
             "mpirun noticed that process rank 1 with PID 292 on node n2 exited on signal 9 (Killed).",
             &["rank 1 on n2 was ended by signal 9"],
         );
+        let broken = "prterun noticed that process rank 1 with PID 292 on node n2 exited on\nsignal 9 (Killed).";
+        check(broken, &["rank 1 on n2 was ended by signal 9"]);
+        check(&broken.replace("\n", "\n\n"), &[]);
+        check(&format!("{broken}\n{broken}").replace("rank 1", "rank 0"), &["rank 0 on n2 was ended by signal 9"]);
         let container = "the job to be terminated. The first process to do so was:\n\n  Process name: [[4277,1],1]\n  \
                          Exit code:    137\n-----";
         check(container, &["rank 1 on n2 was ended by signal 9"]);
