@@ -15,7 +15,7 @@ use crate::{
     record::{
         Observed, Outcome, Phase, Sample,
         lost::{Fate, Lost, Part, Words},
-        ranks_of,
+        plain, ranks_of,
     },
 };
 
@@ -93,6 +93,7 @@ impl Watch {
 
     /// Takes one line of output.
     pub fn line(&mut self, stream: Stream, line: &str) -> Pulse {
+        let line = &*plain(line);
         self.torn &= stream != Stream::Out;
         self.program.iter_mut().for_each(|program| program.line(line));
         match (stream, if self.program.is_some() { Decoded::Text } else { decode(line) }) {
@@ -384,7 +385,8 @@ mod tests {
         let frame = encode(&done());
         watch.line(Stream::Out, &frame[..frame.len() / 2]);
         watch.line(Stream::Err, "INFO:    gocryptfs not found, will not be able to use gocryptfs");
-        watch.line(Stream::Err, "WARNING: something");
+        watch.line(Stream::Err, "\x1b[34mINFO:    \x1b[0m in colour");
+        watch.line(Stream::Err, "\x1b[93mWARNING: something\x1b[0m");
         watch.line(Stream::Out, "hello from a library");
         assert!(matches!(watch.outcome(Exit::Code(0), Reason::Itself), Outcome::Garbled { .. }));
         assert_eq!(watch.said(), ["WARNING: something", "hello from a library"]);
