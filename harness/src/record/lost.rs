@@ -82,9 +82,12 @@ pub struct Words {
     begun: Option<String>,
     /// The process whose exit code comes next.
     named: Option<u32>,
-    /// Whether a daemon, or a peer, is about to be named.
+    /// Whether a daemon, a peer, or who found its connection closed, is about to be named.
     daemon: bool,
     peer: bool,
+    closed: bool,
+    /// The first rank that found so.
+    finder: Option<u32>,
 }
 
 impl Words {
@@ -119,9 +122,24 @@ impl Words {
         } else if let Some(host) = line.strip_prefix("Peer host:")
             && std::mem::take(&mut self.peer)
         {
-            let host = Some(host.trim().to_owned());
-            self.add(Lost { what: Part::Rank, rank: None, host, how: Fate::Disconnected });
+            self.disconnected(Some(host.trim()));
+        } else if let Some((_, words)) = line.split_once("] peer: ") {
+            // Of the BTL for TCP: `n2 mca_btl_tcp_frag_send: writev failed: Broken pipe (32)`.
+            let host = words.split_once(" mca_btl_tcp_frag_").filter(|(_, how)| how.contains(" failed: "));
+            host.iter().for_each(|(host, _)| self.disconnected(Some(host)));
+        } else if line.ends_with("An error occurred in Socket closed") {
+            self.closed = true;
+        } else if let Some((_, process)) = line.split_once("reported by process [")
+            && std::mem::take(&mut self.closed)
+        {
+            let rank = process.strip_suffix(']').and_then(|name| name.rsplit(',').next()?.parse().ok());
+            self.finder = self.finder.or(rank);
+            self.disconnected(None);
         }
+    }
+
+    fn disconnected(&mut self, host: Option<&str>) {
+        self.add(Lost { what: Part::Rank, rank: None, host: host.map(str::to_owned), how: Fate::Disconnected });
     }
 
     fn add(&mut self, lost: Lost) {
@@ -138,14 +156,29 @@ impl Words {
         told.filter_map(|told| if let Fate::Signal(signal) = told.how { Some(signal) } else { None }).next()
     }
 
-    /// What is lost; `host_of` tells where a rank runs. A closed connection follows from the end of what is named.
+    /// What is lost of a world of as many ranks as `world`, of which `ranks` are known with their hosts. A closed connection
+    /// follows from the end of what is named.
     #[must_use]
-    pub fn lost(&self, host_of: impl Fn(u32) -> Option<String>) -> Vec<Lost> {
+    pub fn lost(&self, world: u32, ranks: &[(u32, &str)]) -> Vec<Lost> {
         let named = self.lost.iter().any(|lost| lost.how != Fate::Disconnected);
         let told = self.lost.iter().filter(|lost| !named || lost.how != Fate::Disconnected).cloned();
         // The first connection that was found closed names the first that ended; the others only follow.
         let told = told.take(if named { usize::MAX } else { 1 });
-        told.map(|lost| Lost { host: lost.host.or_else(|| host_of(lost.rank?)), ..lost }).collect()
+        let host_of = |rank| ranks.iter().find(|known| known.0 == rank).map(|known| known.1.to_owned());
+        told.map(|mut lost| {
+            if lost.how == Fate::Disconnected && ranks.len() == world as usize {
+                lost.rank = self.other_end(lost.host.as_deref(), ranks);
+            }
+            Lost { host: lost.host.or_else(|| host_of(lost.rank?)), ..lost }
+        })
+        .collect()
+    }
+
+    /// The rank at the other end of a closed connection, where there is but one that it can be.
+    fn other_end(&self, host: Option<&str>, ranks: &[(u32, &str)]) -> Option<u32> {
+        let is_there = |at: &str| host.is_none_or(|host| at == host || at.split('.').next() == Some(host));
+        let mut others = ranks.iter().filter(|(rank, at)| Some(*rank) != self.finder && is_there(at));
+        others.next().filter(|_| others.next().is_none()).map(|(rank, _)| *rank)
     }
 }
 
@@ -167,10 +200,14 @@ fn by_signal(line: &str) -> Option<Lost> {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> Vec<String> {
+    fn said_of(text: &str, world: u32, ranks: &[(u32, &str)]) -> Vec<String> {
         let mut words = Words::default();
         text.lines().for_each(|line| words.line(line));
-        words.lost(|rank| (rank == 1).then(|| "n2".to_owned())).iter().map(ToString::to_string).collect()
+        words.lost(world, ranks).iter().map(ToString::to_string).collect()
+    }
+
+    fn said(text: &str) -> Vec<String> {
+        said_of(text, 4, &[(1, "n2")])
     }
 
     /// As said on two nodes by `mpirun` 4.1.8 and 5.0.11.
@@ -199,6 +236,30 @@ mod tests {
         check(&format!("{peer}{}", peer.replace("host:  n2", "host:  n1")), &["a rank on n2 closed its connections"]);
         check(&format!("{peer}{container}"), &["rank 1 on n2 was ended by signal 9"]);
         check("Peer host: n2\nRemote daemon: [x] on node n2\nExit code: 137\nhello", &[]);
+    }
+
+    /// As said on two nodes by 5.0.11, in either order.
+    #[test]
+    fn the_other_end_of_a_closed_connection_is_named_where_it_can_be_but_one() {
+        let found = "[n1:00000] *** An error occurred in Socket closed\n\
+                     [n1:00000] *** reported by process [4061855745,0]\n[n1:00000] *** on a NULL communicator";
+        let sent = "[n1][[32296,1],0][/openmpi-5.0.11/opal/mca/btl/tcp/btl_tcp_frag.c:127:mca_btl_tcp_frag_send] peer: n2 \
+                    mca_btl_tcp_frag_send: writev failed: Broken pipe (32)";
+        let peer = "An MPI communication peer process has unexpectedly disconnected.  This\n  Peer host:  n2\n";
+        let check = |text: &str, ranks: &[(u32, &str)], expected: &str| {
+            assert_eq!(said_of(text, ranks.len() as u32, ranks), [expected], "{text}, {ranks:?}");
+        };
+        let (two, three) = ([(0, "n1.cluster"), (1, "n2.cluster")], [(0, "n1"), (1, "n2"), (2, "n3")]);
+        check(found, &two, "rank 1 on n2.cluster closed its connections");
+        for text in [sent, peer, &format!("{sent}\n{found}")] {
+            check(text, &two, "rank 1 on n2 closed its connections");
+            check(text, &three, "rank 1 on n2 closed its connections");
+            check(text, &[(0, "n1"), (1, "n2"), (2, "n2")], "a rank on n2 closed its connections");
+        }
+        check(found, &three, "a rank closed its connections");
+        assert_eq!(said_of(found, 4, &two), ["a rank closed its connections"], "not all ranks are known");
+        assert_eq!(said(&found.replace("Socket closed", "MPI_Send")), [""; 0]);
+        assert_eq!(said(&sent.replace("failed: Broken pipe (32)", "done")), [""; 0]);
     }
 
     #[test]

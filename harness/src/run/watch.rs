@@ -208,14 +208,13 @@ impl Watch {
     /// What was lost: in the launcher's words, by how it ended itself, and where it hung by what was seen.
     #[must_use]
     pub fn lost(&self, exit: Exit, reason: Reason) -> Vec<Lost> {
-        let ranks = || self.facts.iter().flat_map(ranks_of);
-        let host_of = |rank| ranks().find(|facts| facts.rank == rank).map(|facts| facts.host.clone());
+        let ranks = self.facts.iter().flat_map(ranks_of).map(|rank| (rank.rank, rank.host.as_str()));
         match (exit, reason) {
             (Exit::Signal(signal), Reason::Itself) => {
                 vec![Lost { what: Part::Launcher, rank: None, host: None, how: Fate::Signal(signal) }]
             }
             (Exit::Code(_), Reason::Itself) if self.whole() => Vec::new(),
-            (Exit::Code(_), Reason::Itself) => self.words.lost(host_of),
+            (Exit::Code(_), Reason::Itself) => self.words.lost(self.ranks, &ranks.collect::<Vec<_>>()),
             (_, Reason::FirstDeadline | Reason::SilenceDeadline | Reason::TotalDeadline) => {
                 let told = |lost: &Lost| self.words.signal_of(lost).map_or(lost.how, Fate::Signal);
                 self.gone.iter().map(|lost| Lost { how: told(lost), ..lost.clone() }).collect()
