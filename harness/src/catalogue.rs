@@ -33,7 +33,7 @@ pub struct Release {
     pub optional: bool,
 }
 
-/// Where a version of Open MPI comes from. A further kind: a variant, a key in [`Table`], an arm in `mpi.rs` and
+/// Where a version of Open MPI comes from. A further kind: a variant, a key in `Table`, an arm in `mpi.rs` and
 /// `image.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {

@@ -295,7 +295,7 @@ pub struct Running {
 pub struct ReportArgs {
     /// A run, or a directory of runs (its newest is taken) [env: SIFBENCH_RESULTS] [default: results]
     pub dir: Option<PathBuf>,
-    /// Where the HTML page goes [default: reports/<site>/<run>/report.html]
+    /// Where the HTML page goes [default: reports/SITE/RUN/report.html]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Print the report as JSON and write no page

@@ -9,12 +9,14 @@ pub mod rules;
 pub mod said;
 mod sign;
 
+use std::borrow::Cow;
+
 use bench_app::{Bytes, Kernel};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     case::Case,
-    record::{Outcome, Record},
+    record::{Outcome, Record, plain},
 };
 use remedy::{Advice, Remedy};
 pub use sign::Sign;
@@ -42,13 +44,13 @@ impl<'a> Known<'a> {
     }
 
     /// What was said, and why nothing was started where that is so.
-    fn lines(&self) -> impl Iterator<Item = &'a str> {
+    fn lines(&self) -> impl Iterator<Item = Cow<'a, str>> {
         let lines = if self.log.is_empty() { &self.record.said } else { self.log };
         let reason = match &self.record.outcome {
             Outcome::NotStarted { reason } => Some(reason.as_str()),
             _ => None,
         };
-        reason.into_iter().chain(lines.iter().map(String::as_str))
+        reason.into_iter().chain(lines.iter().map(String::as_str)).map(plain)
     }
 }
 
@@ -236,7 +238,7 @@ fn lost(record: &Record) -> Option<Finding> {
 /// What helps where the cause was told and lost on the way.
 const AGAIN: &str = "run the case again: the text is lost in some launches and comes through in others";
 fn unknown(known: &Known<'_>) -> Finding {
-    let first: Vec<String> = said::meaningful(known.lines()).take(3).map(str::to_owned).collect();
+    let first: Vec<String> = said::meaningful(known.lines()).take(3).collect();
     let evidence = if first.is_empty() { vec!["it said nothing".to_owned()] } else { first };
     let (cause, remedies) = if said::lost(known.lines()) {
         ("mpirun lost the text in which the ranks told why; what is left is below.", Remedy::Do(AGAIN).advice(known))

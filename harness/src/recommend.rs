@@ -2,7 +2,7 @@
 //! `native`, what is as good as can be told, and what is out of the question.
 //!
 //! A case's cost is one number a block: the mean over all kernels and sizes of the logarithm of its time over native's, so
-//! each kernel and size weighs the same. Launches make the pairs that they make in the report ([`by_block`]). A case that
+//! each kernel and size weighs the same. Launches make the pairs that they make in the report (`by_block`). A case that
 //! fails anywhere is not recommended, however fast it is elsewhere.
 
 pub mod place;

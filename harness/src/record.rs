@@ -3,6 +3,7 @@
 //! Readers ignore fields they do not know; [`SCHEMA`] changes when a known field changes its meaning.
 
 pub mod lost;
+mod plain;
 mod staged;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -23,6 +24,7 @@ use crate::{
     id::{AttemptId, CaseId, Sha256, SiteId},
 };
 use lost::Lost;
+pub use plain::plain;
 pub use staged::{StagedFile, Staging};
 
 /// Version of everything under a run's directory.

@@ -4,6 +4,9 @@ set -euo pipefail
 # Where things are kept that took time to get: the tool's own cache, so that both find what the other has made.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sifbench
 
+# A checkout that is somebody else's is built in the user's own cache.
+[ -w "$(dirname "${BASH_SOURCE[0]}")/../.." ] || export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
+
 say() { printf '%s\n' "$*" >&2; }
 
 # fail WHAT HINT: what went wrong, and what to do about it.

@@ -30,26 +30,25 @@ const FRAMING: [&str; 25] = [
 ];
 
 /// Lines that say something, in the order said, each once.
-pub fn meaningful<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
-    let mut before: Vec<&str> = Vec::new();
-    lines.map(str::trim).filter(move |line| {
+pub fn meaningful(lines: impl Iterator<Item: AsRef<str>>) -> impl Iterator<Item = String> {
+    let mut before: Vec<String> = Vec::new();
+    lines.map(|line| line.as_ref().trim().to_owned()).filter(move |line| {
         let says = !line.bytes().all(|byte| b"-=*".contains(&byte))
             && !FRAMING.iter().any(|opening| line.starts_with(opening.trim_end()))
             && !line.contains("sent help message")
             && !line.contains("to see all help / error messages")
             && !before.contains(line);
         if says {
-            before.push(line);
+            before.push(line.clone());
         }
         says
     })
 }
 
 /// The first line that holds all of `parts`, in this order.
-pub fn with<'a>(lines: impl Iterator<Item = &'a str>, parts: &[&str]) -> Option<&'a str> {
-    let mut lines = lines;
+pub fn with<L: AsRef<str>>(mut lines: impl Iterator<Item = L>, parts: &[&str]) -> Option<L> {
     lines.find(|line| {
-        let mut rest = *line;
+        let mut rest = line.as_ref();
         parts.iter().all(|part| {
             let found = rest.find(part);
             rest = found.map_or("", |at| &rest[at + part.len()..]);
@@ -59,13 +58,13 @@ pub fn with<'a>(lines: impl Iterator<Item = &'a str>, parts: &[&str]) -> Option<
 }
 
 /// What a library was about to explain when its help file was not where it looked: the topic stands on the next line.
-pub fn topic<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    lines.find(|line| line.contains("You were supposed to get help about:"))?;
-    lines.map(str::trim).find(|line| !line.is_empty())
+pub fn topic(mut lines: impl Iterator<Item: AsRef<str>>) -> Option<String> {
+    lines.find(|line| line.as_ref().contains("You were supposed to get help about:"))?;
+    lines.map(|line| line.as_ref().trim().to_owned()).find(|line| !line.is_empty())
 }
 
 /// Whether mpirun could not read what a rank wanted to have told: with 4.1.8 in a third of such launches.
-pub fn lost<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
+pub fn lost(lines: impl Iterator<Item: AsRef<str>>) -> bool {
     with(lines, &["ORTE_ERROR_LOG: ", "show_help.c"]).is_some()
 }
 
@@ -80,15 +79,15 @@ mod tests {
     fn frames_are_left_out_and_nothing_is_said_twice() {
         let text = "INFO:    x not found\n-----\nIt looks like MPI_INIT failed for some reason; your\n  --> Returned \"Error\"\n\
             *** MPI_ERRORS_ARE_FATAL (processes\n  --> Returned \"Error\"\n\nFATAL:   no\n";
-        let told: Vec<&str> = meaningful(text.lines()).collect();
+        let told: Vec<String> = meaningful(text.lines()).collect();
         assert_eq!(told, ["--> Returned \"Error\"", "FATAL:   no"]);
     }
 
     #[test]
     fn the_topic_of_a_help_text_that_is_not_there_is_read() {
-        assert_eq!(topic(LOST_HELP.lines()), Some("opal_init:startup:internal-failure"));
+        assert_eq!(topic(LOST_HELP.lines()).as_deref(), Some("opal_init:startup:internal-failure"));
         assert_eq!(topic("all is well".lines()), None);
-        assert_eq!(meaningful(LOST_HELP.lines()).next(), Some("opal_init:startup:internal-failure"));
+        assert_eq!(meaningful(LOST_HELP.lines()).next().as_deref(), Some("opal_init:startup:internal-failure"));
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Sign {
         let seen = |holds: bool, words: &str| holds.then(|| words.to_owned());
         match self {
             Sign::Any(signs) => signs.iter().find_map(|sign| sign.see(known)),
-            Sign::Said(parts) => said::with(known.lines(), parts).map(quoted),
+            Sign::Said(parts) => said::with(known.lines(), parts).map(|line| quoted(&line)),
             Sign::LostHelp(opening) => {
                 let topic = said::topic(known.lines()).filter(|topic| topic.starts_with(opening))?;
                 Some(format!("the help text `{topic}` was asked for, and its file is not where it was looked for"))

@@ -1,7 +1,7 @@
 //! The step between fork and the real program: `sifbench __exec <harness pid, or -> <program> <args..>`.
 //!
-//! A session of its own, a parent's death signal and default signal actions must be set inside the new process. Doing
-//! it in a second start of our own binary needs no unsafe code after fork.
+//! A session of its own, a parent's death signal, default signal actions and no descriptors but the standard three must be
+//! set inside the new process. Doing it in a second start of our own binary needs no unsafe code after fork.
 
 use std::{
     collections::BTreeMap,
@@ -69,6 +69,8 @@ fn become_program(harness: Option<i32>, program: OsString, args: Vec<OsString>) 
         reset_signals()?;
         let told = harness.map(|_| Signal::TERM);
         rustix::process::set_parent_process_death_signal(told)?;
+        // What the shell that started the harness has open (a lock, a pipe) is not held open by ranks.
+        close_fds::set_fds_cloexec(3, &[]);
         io::Result::Ok(())
     })();
     if let Err(error) = prepared {

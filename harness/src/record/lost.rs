@@ -78,21 +78,29 @@ impl fmt::Display for Lost {
 #[derive(Debug, Default)]
 pub struct Words {
     lost: Vec<Lost>,
+    /// A sentence that may go on in the next line: Open MPI 5 breaks what 4 says in one.
+    begun: Option<String>,
     /// The process whose exit code comes next.
     named: Option<u32>,
-    /// Whether a daemon, or a peer, is about to be named.
+    /// Whether a daemon, a peer, or who found its connection closed, is about to be named.
     daemon: bool,
     peer: bool,
+    closed: bool,
+    /// The first rank that found so.
+    finder: Option<u32>,
 }
 
 impl Words {
     /// Takes one line of standard error.
     pub fn line(&mut self, line: &str) {
         let line = line.trim();
-        if let Some(lost) = by_signal(line) {
+        let broken = self.begun.take().and_then(|begun| by_signal(&format!("{begun} {line}")));
+        if let Some(lost) = broken.or_else(|| by_signal(line)) {
             return self.add(lost);
         }
-        if let Some(name) = line.strip_prefix("Process name:") {
+        if line.contains(NOTICED) {
+            self.begun = Some(line.to_owned());
+        } else if let Some(name) = line.strip_prefix("Process name:") {
             // [[4277,1],1] in Open MPI 4, [prterun-n1-475@1,1] in 5.
             self.named = name.trim().strip_suffix(']').and_then(|name| name.rsplit(',').next()?.parse().ok());
         } else if let Some(code) = line.strip_prefix("Exit code:") {
@@ -114,9 +122,24 @@ impl Words {
         } else if let Some(host) = line.strip_prefix("Peer host:")
             && std::mem::take(&mut self.peer)
         {
-            let host = Some(host.trim().to_owned());
-            self.add(Lost { what: Part::Rank, rank: None, host, how: Fate::Disconnected });
+            self.disconnected(Some(host.trim()));
+        } else if let Some((_, words)) = line.split_once("] peer: ") {
+            // Of the BTL for TCP: `n2 mca_btl_tcp_frag_send: writev failed: Broken pipe (32)`.
+            let host = words.split_once(" mca_btl_tcp_frag_").filter(|(_, how)| how.contains(" failed: "));
+            host.iter().for_each(|(host, _)| self.disconnected(Some(host)));
+        } else if line.ends_with("An error occurred in Socket closed") {
+            self.closed = true;
+        } else if let Some((_, process)) = line.split_once("reported by process [")
+            && std::mem::take(&mut self.closed)
+        {
+            let rank = process.strip_suffix(']').and_then(|name| name.rsplit(',').next()?.parse().ok());
+            self.finder = self.finder.or(rank);
+            self.disconnected(None);
         }
+    }
+
+    fn disconnected(&mut self, host: Option<&str>) {
+        self.add(Lost { what: Part::Rank, rank: None, host: host.map(str::to_owned), how: Fate::Disconnected });
     }
 
     fn add(&mut self, lost: Lost) {
@@ -133,20 +156,38 @@ impl Words {
         told.filter_map(|told| if let Fate::Signal(signal) = told.how { Some(signal) } else { None }).next()
     }
 
-    /// What is lost; `host_of` tells where a rank runs. A closed connection follows from the end of what is named.
+    /// What is lost of a world of as many ranks as `world`, of which `ranks` are known with their hosts. A closed connection
+    /// follows from the end of what is named.
     #[must_use]
-    pub fn lost(&self, host_of: impl Fn(u32) -> Option<String>) -> Vec<Lost> {
+    pub fn lost(&self, world: u32, ranks: &[(u32, &str)]) -> Vec<Lost> {
         let named = self.lost.iter().any(|lost| lost.how != Fate::Disconnected);
         let told = self.lost.iter().filter(|lost| !named || lost.how != Fate::Disconnected).cloned();
         // The first connection that was found closed names the first that ended; the others only follow.
         let told = told.take(if named { usize::MAX } else { 1 });
-        told.map(|lost| Lost { host: lost.host.or_else(|| host_of(lost.rank?)), ..lost }).collect()
+        let host_of = |rank| ranks.iter().find(|known| known.0 == rank).map(|known| known.1.to_owned());
+        told.map(|mut lost| {
+            if lost.how == Fate::Disconnected && ranks.len() == world as usize {
+                lost.rank = self.other_end(lost.host.as_deref(), ranks);
+            }
+            Lost { host: lost.host.or_else(|| host_of(lost.rank?)), ..lost }
+        })
+        .collect()
+    }
+
+    /// The rank at the other end of a closed connection, where there is but one that it can be.
+    fn other_end(&self, host: Option<&str>, ranks: &[(u32, &str)]) -> Option<u32> {
+        let is_there = |at: &str| host.is_none_or(|host| at == host || at.split('.').next() == Some(host));
+        let mut others = ranks.iter().filter(|(rank, at)| Some(*rank) != self.finder && is_there(at));
+        others.next().filter(|_| others.next().is_none()).map(|(rank, _)| *rank)
     }
 }
 
+/// How the sentence on a rank that a signal ended begins.
+const NOTICED: &str = "noticed that process rank ";
+
 /// `mpirun noticed that process rank 1 with PID 292 on node n2 exited on signal 9 (Killed).`
 fn by_signal(line: &str) -> Option<Lost> {
-    let (_, rest) = line.split_once("noticed that process rank ")?;
+    let (_, rest) = line.split_once(NOTICED)?;
     let (rank, rest) = rest.split_once(' ')?;
     let (_, rest) = rest.split_once(" on node ")?;
     let (host, rest) = rest.split_once(" exited on signal ")?;
@@ -159,10 +200,14 @@ fn by_signal(line: &str) -> Option<Lost> {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> Vec<String> {
+    fn said_of(text: &str, world: u32, ranks: &[(u32, &str)]) -> Vec<String> {
         let mut words = Words::default();
         text.lines().for_each(|line| words.line(line));
-        words.lost(|rank| (rank == 1).then(|| "n2".to_owned())).iter().map(ToString::to_string).collect()
+        words.lost(world, ranks).iter().map(ToString::to_string).collect()
+    }
+
+    fn said(text: &str) -> Vec<String> {
+        said_of(text, 4, &[(1, "n2")])
     }
 
     /// As said on two nodes by `mpirun` 4.1.8 and 5.0.11.
@@ -173,6 +218,10 @@ mod tests {
             "mpirun noticed that process rank 1 with PID 292 on node n2 exited on signal 9 (Killed).",
             &["rank 1 on n2 was ended by signal 9"],
         );
+        let broken = "prterun noticed that process rank 1 with PID 292 on node n2 exited on\nsignal 9 (Killed).";
+        check(broken, &["rank 1 on n2 was ended by signal 9"]);
+        check(&broken.replace("\n", "\n\n"), &[]);
+        check(&format!("{broken}\n{broken}").replace("rank 1", "rank 0"), &["rank 0 on n2 was ended by signal 9"]);
         let container = "the job to be terminated. The first process to do so was:\n\n  Process name: [[4277,1],1]\n  \
                          Exit code:    137\n-----";
         check(container, &["rank 1 on n2 was ended by signal 9"]);
@@ -187,6 +236,30 @@ mod tests {
         check(&format!("{peer}{}", peer.replace("host:  n2", "host:  n1")), &["a rank on n2 closed its connections"]);
         check(&format!("{peer}{container}"), &["rank 1 on n2 was ended by signal 9"]);
         check("Peer host: n2\nRemote daemon: [x] on node n2\nExit code: 137\nhello", &[]);
+    }
+
+    /// As said on two nodes by 5.0.11, in either order.
+    #[test]
+    fn the_other_end_of_a_closed_connection_is_named_where_it_can_be_but_one() {
+        let found = "[n1:00000] *** An error occurred in Socket closed\n\
+                     [n1:00000] *** reported by process [4061855745,0]\n[n1:00000] *** on a NULL communicator";
+        let sent = "[n1][[32296,1],0][/openmpi-5.0.11/opal/mca/btl/tcp/btl_tcp_frag.c:127:mca_btl_tcp_frag_send] peer: n2 \
+                    mca_btl_tcp_frag_send: writev failed: Broken pipe (32)";
+        let peer = "An MPI communication peer process has unexpectedly disconnected.  This\n  Peer host:  n2\n";
+        let check = |text: &str, ranks: &[(u32, &str)], expected: &str| {
+            assert_eq!(said_of(text, ranks.len() as u32, ranks), [expected], "{text}, {ranks:?}");
+        };
+        let (two, three) = ([(0, "n1.cluster"), (1, "n2.cluster")], [(0, "n1"), (1, "n2"), (2, "n3")]);
+        check(found, &two, "rank 1 on n2.cluster closed its connections");
+        for text in [sent, peer, &format!("{sent}\n{found}")] {
+            check(text, &two, "rank 1 on n2 closed its connections");
+            check(text, &three, "rank 1 on n2 closed its connections");
+            check(text, &[(0, "n1"), (1, "n2"), (2, "n2")], "a rank on n2 closed its connections");
+        }
+        check(found, &three, "a rank closed its connections");
+        assert_eq!(said_of(found, 4, &two), ["a rank closed its connections"], "not all ranks are known");
+        assert_eq!(said(&found.replace("Socket closed", "MPI_Send")), [""; 0]);
+        assert_eq!(said(&sent.replace("failed: Broken pipe (32)", "done")), [""; 0]);
     }
 
     #[test]

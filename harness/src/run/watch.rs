@@ -15,7 +15,7 @@ use crate::{
     record::{
         Observed, Outcome, Phase, Sample,
         lost::{Fate, Lost, Part, Words},
-        ranks_of,
+        plain, ranks_of,
     },
 };
 
@@ -93,6 +93,7 @@ impl Watch {
 
     /// Takes one line of output.
     pub fn line(&mut self, stream: Stream, line: &str) -> Pulse {
+        let line = &*plain(line);
         self.torn &= stream != Stream::Out;
         self.program.iter_mut().for_each(|program| program.line(line));
         match (stream, if self.program.is_some() { Decoded::Text } else { decode(line) }) {
@@ -207,14 +208,13 @@ impl Watch {
     /// What was lost: in the launcher's words, by how it ended itself, and where it hung by what was seen.
     #[must_use]
     pub fn lost(&self, exit: Exit, reason: Reason) -> Vec<Lost> {
-        let ranks = || self.facts.iter().flat_map(ranks_of);
-        let host_of = |rank| ranks().find(|facts| facts.rank == rank).map(|facts| facts.host.clone());
+        let ranks = self.facts.iter().flat_map(ranks_of).map(|rank| (rank.rank, rank.host.as_str()));
         match (exit, reason) {
             (Exit::Signal(signal), Reason::Itself) => {
                 vec![Lost { what: Part::Launcher, rank: None, host: None, how: Fate::Signal(signal) }]
             }
             (Exit::Code(_), Reason::Itself) if self.whole() => Vec::new(),
-            (Exit::Code(_), Reason::Itself) => self.words.lost(host_of),
+            (Exit::Code(_), Reason::Itself) => self.words.lost(self.ranks, &ranks.collect::<Vec<_>>()),
             (_, Reason::FirstDeadline | Reason::SilenceDeadline | Reason::TotalDeadline) => {
                 let told = |lost: &Lost| self.words.signal_of(lost).map_or(lost.how, Fate::Signal);
                 self.gone.iter().map(|lost| Lost { how: told(lost), ..lost.clone() }).collect()
@@ -384,7 +384,8 @@ mod tests {
         let frame = encode(&done());
         watch.line(Stream::Out, &frame[..frame.len() / 2]);
         watch.line(Stream::Err, "INFO:    gocryptfs not found, will not be able to use gocryptfs");
-        watch.line(Stream::Err, "WARNING: something");
+        watch.line(Stream::Err, "\x1b[34mINFO:    \x1b[0m in colour");
+        watch.line(Stream::Err, "\x1b[93mWARNING: something\x1b[0m");
         watch.line(Stream::Out, "hello from a library");
         assert!(matches!(watch.outcome(Exit::Code(0), Reason::Itself), Outcome::Garbled { .. }));
         assert_eq!(watch.said(), ["WARNING: something", "hello from a library"]);

@@ -63,7 +63,7 @@ impl Fault {
     }
 
     /// Whether the outcome is of the right kind, and what is said to be lost is what was struck. Where the launcher ends by itself
-    /// its words decide, and those of 5.x often blame nobody, or rank 0; where it hangs, every node is looked at.
+    /// its words decide, and of a lost daemon those of 5.x often blame nobody, or rank 0; where it hangs, every node is looked at.
     fn is_named(self, version: &str, record: &Record) -> bool {
         let lost: Vec<String> = record.lost.iter().map(ToString::to_string).collect();
         let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
@@ -76,7 +76,9 @@ impl Fault {
             nothing_else && lost.iter().any(|lost| lost.contains(place)) || !old && !hang && lost.is_empty()
         };
         match self {
-            Self::Rank("KILL") => (killed || exited || hang) && of("n2"),
+            Self::Rank("KILL") => {
+                (killed || exited || hang) && of("n2") && lost.iter().any(|lost| lost.starts_with("rank 1 on n2 "))
+            }
             Self::Rank(_) => hang && lost.contains(&"rank 1 on n2 is stopped"),
             Self::Daemon("KILL") => (exited || hang) && of("n2"),
             Self::Daemon(_) => hang && lost.contains(&"the launcher's daemon on n2 is stopped"),

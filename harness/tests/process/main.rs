@@ -224,6 +224,18 @@ fn signals_reach_a_launch_with_their_default_action() {
 }
 
 #[test]
+fn what_the_harness_has_open_is_not_open_in_a_launch() {
+    let bench = Bench::new();
+    let file = fs::File::create(bench.dir.path().join("file")).unwrap();
+    // As a shell does by `exec 7>file`: one that children inherit.
+    let inherited = rustix::io::dup(&file).unwrap();
+    assert!(rustix::io::fcntl_getfd(&inherited).unwrap().is_empty());
+    let room = bench.room();
+    let captured = room.capture(&bench.mpirun("descriptors"), &env(), Duration::from_secs(10)).unwrap();
+    assert_eq!(captured.stdout, "0\n1\n2\n3\n", "with {inherited:?} open");
+}
+
+#[test]
 fn what_cannot_be_started_is_named() {
     let bench = Bench::new();
     let room = bench.room();

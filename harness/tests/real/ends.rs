@@ -64,6 +64,49 @@ fn what_a_killed_harness_left_is_cleared_by_its_guard_or_by_the_next_start() {
     }
 }
 
+/// The process of `rank` of a harness's first launch, once it has spun for a while.
+fn spinning(rank: u32) -> Option<String> {
+    let holds = |environ: &[u8], text: &str| environ.windows(text.len()).any(|window| window == text.as_bytes());
+    let is_it = |pid: &String| {
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let ticks = stat.split(' ').nth(13).and_then(|ticks| ticks.parse::<u32>().ok());
+        stat.contains(" (bench-app) ")
+            && ticks.is_some_and(|ticks| ticks > 20)
+            && holds(&environ, "SIFBENCH_ATTEMPT=a0001.")
+            && holds(&environ, &format!("\0OMPI_COMM_WORLD_RANK={rank}\0"))
+    };
+    let names = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).find(is_it)
+}
+
+/// Open MPI 4 says it in one line, 5 in two.
+#[test]
+#[ignore = "needs Apptainer, Open MPI 4.1.8 and 5.0.11 and their images (scripts/test)"]
+fn a_rank_that_somebody_kills_is_named() {
+    for (mode, version) in [(Mode::Native, "4.1.8"), (Mode::Native, "5.0.11"), (Mode::Hybrid, "5.0.11")] {
+        let bench = Bench::new();
+        let text = campaign(&[mode], version, 1, SMALL, "").replace("visit_ms = 3", "visit_ms = 400");
+        let (mut child, dir) = begin_of(&bench, &text, 0);
+        let mut rank = None;
+        wait_for("a rank that measures", || {
+            rank = spinning(1);
+            rank.is_some()
+        });
+        assert!(Command::new("kill").args(["-KILL", &rank.unwrap()]).status().unwrap().success());
+        let attempts = || fs::read_to_string(dir.join("attempts.jsonl")).map_or(0, |text| text.lines().count());
+        wait_for("the end of its launch", || attempts() > 0);
+        signal(&child, "TERM");
+        child.wait().unwrap();
+        let run = bench.newest();
+        let (record, host) = (&run.records[0], rustix::system::uname().nodename().to_string_lossy().into_owned());
+        let lost: Vec<String> = record.lost.iter().map(ToString::to_string).collect();
+        assert_eq!(lost, [format!("rank 1 on {host} was ended by signal 9")], "{mode} {version}: {:?}", record.said);
+        assert!(matches!(record.outcome, Outcome::Signaled { signal: 9, .. }), "{mode} {version}: {}", record.outcome);
+        bench.assert_clean();
+    }
+}
+
 /// Files below a directory whose names match, at any depth.
 fn found(dir: &Path, wanted: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
