@@ -155,6 +155,10 @@ fn faults_are_named_with_their_place() {
     check("ranks = 2", "ranks = 0", &["line 7"]);
     check("ranks = 2", "app = \"each\"", &["unknown variant `each`", "`shared` or `own`", "line 7"]);
     check("silence_s", "silence", &["unknown field `silence`", "silence_s"]);
+    for deadline in ["-1.0", "0", "nan", "inf", "1e300"] {
+        let lines = format!("[limits]\ntotal_s = {deadline}");
+        check("[limits]", &lines, &["is no deadline", "hint: seconds", "total_s", "line 25"]);
+    }
     check("bandwidth =", "bandwith =", &["unknown kernel `bandwith`", "line 13, column 1", "bcast", "visit_ms"]);
     check("rounds = 2\n", "", &["missing field `rounds`", "line 11"]);
     check("visit_ms = 4", "visit_ms = 4\nbuffers = \"cold\"", &["unknown variant `cold`", "rotating", "line 17"]);
