@@ -5,6 +5,7 @@
 mod crossing;
 pub mod draft;
 mod program;
+mod sense;
 mod workload;
 mod written;
 
@@ -235,16 +236,16 @@ impl Campaign {
                 return fault(what, probe_hint(needs));
             }
         }
-        if let Some((what, hint)) = campaign.measured_fault() {
+        if !overrides.transports.is_empty() {
+            campaign.transports.clone_from(&overrides.transports);
+        }
+        if let Some((what, hint)) = campaign.measured_fault().or_else(|| campaign.senseless(overrides)) {
             return fault(what, hint);
         }
         let cells = match campaign.cells() {
             Ok(cells) => cells,
             Err(what) => return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes"),
         };
-        if !overrides.transports.is_empty() {
-            campaign.transports.clone_from(&overrides.transports);
-        }
         campaign.sets = vec![(None, Transport::default())];
         let kernels: Vec<Kernel> = Kernel::EVERY.into_iter().filter(|k| cells.iter().any(|c| c.kernel == *k)).collect();
         campaign.check_pairs(origin)?;
@@ -267,7 +268,10 @@ impl Campaign {
         }
         let origin = format!("campaign {} with the profile {}", self.name, profile.name);
         self.check_pairs(&origin)?;
-        Ok((self, given))
+        match self.hasty() {
+            Some((what, hint)) => Err(ConfigError::Meaning { origin, what, hint: hint.to_owned() }),
+            None => Ok((self, given)),
+        }
     }
 
     fn check_pairs(&self, origin: &str) -> Result<(), ConfigError> {

@@ -181,7 +181,7 @@ fn a_sweep_is_a_run_for_each_number_of_ranks_and_refused_as_a_whole() {
     assert_eq!(launches.len(), 2 * (6 + 7 + 1));
 
     let home = home();
-    let refused = sifbench(&home).args(["run", "quick", "--ranks", "1,5000"]).assert().code(3);
+    let refused = sifbench(&home).args(["run", "quick", "--ranks", "2,5000"]).assert().code(3);
     refused.stderr(contains("5000 ranks"));
     assert!(!home.path().join("results").exists(), "nothing was begun");
 }
