@@ -18,7 +18,7 @@ use crate::{
     after_help = "Examples:\n  sifbench aa --synthetic\n  sifbench aa --synthetic --blocks 15\n  \
         sifbench run aa && sifbench aa --real results/laptop    twelve minutes of duets\n  \
         sifbench aa --real results/laptop/* --blocks 12\n\n\
-        Exit codes: 0 passed, 1 failed, 3 too few trials to say (runs only)"
+        Exit codes: 0 passed, 1 failed, 2 wrong usage or a run that cannot be read, 3 too few trials to say (runs only)"
 )]
 pub struct AaArgs {
     /// Launches of a made-up machine that changes its state within seconds

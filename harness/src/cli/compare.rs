@@ -25,7 +25,7 @@ use crate::{
     sifbench compare results/before results/after --csv > after.csv\n\n\
     A run is its directory, or a directory of runs (its newest is taken); a case is its mode, or mode and versions\n\
     as the report has them (\"hybrid 5.0.11\"). The first is the reference of all others.\n\n\
-    Exit codes: 0 equivalent or better, 1 worse, 2 wrong usage, 3 not decided or not comparable")]
+    Exit codes: 0 equivalent or better, 1 worse, 2 wrong usage or a run that cannot be read, 3 not decided or not comparable")]
 pub struct CompareArgs {
     /// RUN, RUN:CASE, or with --in CASE; the first is the reference
     #[arg(required = true, num_args = 2.., value_name = "WHAT")]

@@ -238,6 +238,18 @@ pub(super) fn is_written(result: &std::io::Result<()>) -> bool {
 /// Says what failed, why, and what to do; and maps it to an exit code.
 #[must_use]
 pub fn fail(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(told(error))
+}
+
+/// The end of a command whose code 1 is an answer, such as *worse*: what keeps it from one must not look like that, and ends
+/// like wrong usage.
+#[must_use]
+pub fn answered(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| ExitCode::from(told(&error).max(2)))
+}
+
+/// Says what failed, why, and what to do; its exit code.
+fn told(error: &anyhow::Error) -> u8 {
     let bold = |colour: AnsiColor| Style::new().bold().fg_color(Some(colour.into()));
     let (red, cyan) = (bold(AnsiColor::Red), bold(AnsiColor::Cyan));
     let mut hints = Vec::new();
@@ -253,11 +265,11 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
     }
     hints.iter().for_each(|hint| say(&format!("{cyan}hint{cyan:#}: {hint}")));
     if error.is::<ConfigError>() || error.is::<BadCatalogue>() || error.is::<ProfileError>() {
-        ExitCode::from(2)
+        2
     } else if error.is::<Refused>() {
-        ExitCode::from(3)
+        3
     } else {
-        ExitCode::FAILURE
+        1
     }
 }
 

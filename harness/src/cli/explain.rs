@@ -25,7 +25,7 @@ use crate::{
     sifbench explain results/laptop hybrid --try-remedies     with each remedy that is a setting, beside itself\n  \
     sifbench explain --json | jq '.cases[].endings[].findings[0].rule'\n\n\
     A cause is proven (the evidence is the fact itself), likely, a guess, or unknown.\n\n\
-    Exit codes: 0 every failure has a known cause, 1 some cause is unknown, 2 wrong usage;\n\
+    Exit codes: 0 every failure has a known cause, 1 some cause is unknown, 2 wrong usage or no such run or case;\n\
     with --try-remedies: 0 some remedy led to figures or none was needed, 1 none did, 130 stopped")]
 pub(super) struct ExplainArgs {
     /// A run, or a directory of runs (its newest is taken) [env: SIFBENCH_RESULTS] [default: results]

@@ -20,7 +20,10 @@ use super::edge::Edge;
 pub(super) const EXIT_STATUS: [(&str, &str); 5] = [
     ("0", "done (launches that hang or fail are results)"),
     ("1", "failed, or something that was checked is not as it should be"),
-    ("2", "wrong usage, or a campaign that cannot be read"),
+    (
+        "2",
+        "wrong usage, or a campaign or a profile that cannot be read; compare, recommend, explain, aa: no such run or case",
+    ),
     ("3", "refused here: a login node, more ranks than cores"),
     ("130", "interrupted; the run can be resumed"),
 ];
