@@ -113,6 +113,37 @@ fn run_names_what_is_absent_and_the_command_that_makes_it() {
     missing.stderr(contains("is not there").and(contains("hint")).and(contains("sifbench ")));
 }
 
+/// Every launch of an image would fail alike, and a whole campaign of them would be measured.
+#[test]
+fn run_wants_the_container_runtime_before_it_begins() {
+    let home = home();
+    let plan = sifbench(&home).args(["plan", "quick"]).output().unwrap();
+    for line in String::from_utf8(plan.stdout).unwrap().lines().filter(|line| line.starts_with("# absent: ")) {
+        let path = std::path::Path::new(line.rsplit_once(' ').unwrap().1);
+        let file = if line.contains("mpi install") { path.join("bin/mpirun") } else { path.to_owned() };
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "").unwrap();
+    }
+    let check = |flags: &[&str], name: &str| {
+        let run = sifbench(&home).args(["run", "quick"]).args(flags).assert().code(1);
+        let hint = contains("hint: `sifbench doctor`").and(contains("--container-runtime"));
+        run.stderr(contains(format!("the container runtime `{name}` is not there")).and(hint));
+    };
+    check(&[], "apptainer");
+    check(&["--container-runtime", "docker"], "docker");
+    check(&["--container-runtime", "/no/apptainer"], "/no/apptainer");
+    assert!(!home.path().join("results").exists(), "nothing was begun");
+}
+
+#[test]
+fn a_version_that_is_not_known_is_named_before_anything_else() {
+    let home = home();
+    for words in ["plan matrix --hosts 4.1.99", "run matrix --images 4.1.99"] {
+        let refused = sifbench(&home).args(words.split(' ')).assert().code(2);
+        refused.stderr(contains("matrix: Open MPI 4.1.99 is not in the catalogue").and(contains("hint: one of 4.1")));
+    }
+}
+
 #[test]
 fn run_refuses_on_a_login_node() {
     let home = home();

@@ -171,8 +171,7 @@ impl Edge {
     /// The file that `PATH` has for a program.
     #[must_use]
     pub fn on_path(&self, program: &str) -> Option<PathBuf> {
-        let directories = self.var("PATH").unwrap_or_default().split(':');
-        directories.map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
+        on_path(self.var("PATH").unwrap_or_default(), program)
     }
 
     /// The scheduler on whose login node this is, if it is one.
@@ -224,6 +223,11 @@ impl Edge {
             std::io::stdout().is_terminal() && self.var("NO_COLOR").is_none() && self.var("TERM") != Some("dumb");
         if colours { table::Style::Coloured } else { table::Style::Plain }
     }
+}
+
+/// The file that the directories of `path`, with colons between them, have for a program.
+pub(super) fn on_path(path: &str, program: &str) -> Option<PathBuf> {
+    path.split(':').map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
 }
 
 fn read_list(path: &Path) -> anyhow::Result<String> {
