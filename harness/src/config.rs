@@ -204,7 +204,7 @@ impl Campaign {
     pub fn with(origin: &str, text: &str, overrides: &Overrides) -> Result<Self, ConfigError> {
         let syntax = |error: toml::de::Error| ConfigError::Syntax {
             origin: origin.to_owned(),
-            detail: error.to_string().trim_end().to_owned(),
+            detail: with_hint(error.to_string().trim_end()),
         };
         let mut campaign: Self = toml::from_str(text).map_err(syntax)?;
         let fault = |what: String, hint: &str| {
@@ -430,6 +430,12 @@ const fn probe_hint(needs: (bool, bool)) -> &'static str {
     }
 }
 
+/// The parser's words, with a hint where it has none.
+fn with_hint(detail: &str) -> String {
+    let hint = if detail.contains("; hint: ") { "" } else { "; hint: `sifbench init -` prints every key, explained" };
+    format!("{detail}{hint}")
+}
+
 /// The text of a campaign: a file where `name` names one, else a built-in.
 ///
 /// # Errors
@@ -440,7 +446,10 @@ pub fn text_of(name: &str, read: impl Fn(&Path) -> std::io::Result<String>) -> R
     }
     read(Path::new(name)).map(|text| (name.to_owned(), text)).map_err(|error| ConfigError::Meaning {
         origin: name.to_owned(),
-        what: format!("no such campaign ({error})"),
+        what: match error.kind() {
+            std::io::ErrorKind::NotFound => "no such campaign".to_owned(),
+            _ => format!("this campaign cannot be read ({error})"),
+        },
         hint: format!("a TOML file, or one of: {}", BUILT_IN.map(|(name, _)| name).join(", ")),
     })
 }

@@ -104,7 +104,28 @@ fn usage_and_campaign_faults_exit_with_2_and_say_where() {
         .args(["plan", "bad.toml"])
         .assert()
         .code(2)
-        .stderr(contains("line 2, column 1").and(contains("`mode`")));
+        .stderr(contains("line 2, column 1").and(contains("`mode`")).and(contains("\nhint: `sifbench init -`")));
+}
+
+/// A hint has a line of its own wherever a fault is found, and a number below nothing is a value and no flag.
+#[test]
+fn values_of_flags_are_told_with_a_hint() {
+    let home = home();
+    let check = |words: &str, expected: &str| {
+        let fault = sifbench(&home).args(words.split(' ')).assert().code(2);
+        let text = String::from_utf8(fault.get_output().stderr.clone()).unwrap();
+        assert!(text.contains(expected) && !text.contains("; hint: ") && !text.contains("tip:"), "{words}: {text}");
+    };
+    check("plan quick --modes natve", "unknown mode `natve`\nhint: one of native");
+    check("plan quick --ranks 0", "`0` is no count\nhint: a whole number");
+    check("plan quick --ranks -1", "`-1` is no count\nhint: a whole number");
+    check("plan quick --ranks 2,x", "`x` is no count");
+    check("plan quick --blocks -3", "-3 is not in 0..");
+    check("submit quick --nodes 0", "`0` is no count");
+    check("compare a b --margin -1", "-1 is not a margin\nhint: such as 0.05 for 5 %");
+    check("compare a b --margin 5%", "`5%` is not a number\nhint: such as 0.05 for 5 %");
+    check("aa --synthetic --trials 0", "0 is not in 1..");
+    check("aa --synthetic --margin -1", "-1 is not a margin");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub struct CompareArgs {
     #[arg(long = "in", value_name = "RUN")]
     within: Option<PathBuf>,
     /// The relative difference that matters, agreed on beforehand [default: that of the reference's campaign]
-    #[arg(long, value_parser = aa::margin)]
+    #[arg(long, value_parser = aa::margin, allow_negative_numbers = true)]
     margin: Option<f64>,
     /// Print JSON
     #[arg(long, conflicts_with = "csv")]

@@ -282,3 +282,13 @@ fn say(text: &str) {
     // Nobody is left to tell when standard error is gone.
     drop(writeln!(anstream::stderr(), "{text}"));
 }
+/// Prints what clap has to say: help, a version, or a fault, whose hints get lines of their own as everywhere else.
+pub(super) fn usage(error: &clap::Error) -> std::io::Result<()> {
+    let text = error.render().ansi().to_string();
+    if error.use_stderr() {
+        write!(anstream::stderr(), "{}", text.replace("; hint: ", "\nhint: "))
+    } else {
+        error.print()
+    }
+}
+

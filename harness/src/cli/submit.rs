@@ -64,7 +64,7 @@ pub(super) struct SubmitArgs {
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
     /// Nodes to ask for [default: as many as the largest case takes]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = super::count)]
     nodes: Option<std::num::NonZeroU32>,
     /// Who pays for the job
     #[arg(long)]
