@@ -282,7 +282,21 @@ fn the_page_holds_what_recommend_and_explain_say() {
 
 #[test]
 fn report_without_a_run_says_where_it_looked() {
-    sifbench(&home()).arg("report").assert().code(1).stderr(contains("results"));
+    let home = home();
+    let hints = |words: &str, code: i32| {
+        let said = sifbench(&home).args(words.split(' ')).assert().code(code).get_output().stderr.clone();
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains("no run in "), "{said}");
+        said.lines().filter_map(|line| line.strip_prefix("hint: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (words, code) in [("report", 1), ("explain", 2), ("recommend", 2), ("export --to x", 1), ("compare a b", 2)] {
+        let told = hints(words, code);
+        // Once, and no flag that only `run` has.
+        assert!(told.len() == 1 && told[0].starts_with("`sifbench run` makes one"), "{words}: {told:?}");
+        assert!(!told[0].contains("--results"), "{words}: {told:?}");
+    }
+    let told = hints("explain hybrid-sharens", 2);
+    assert!(told.iter().any(|hint| hint.contains("`sifbench explain results 'hybrid-sharens'`")), "{told:?}");
 }
 
 #[test]

@@ -213,9 +213,7 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
 fn begun<'e>(edge: &'e Edge, args: &RunArgs, place: &mut Place<'e>) -> anyhow::Result<(Store, store::Run)> {
     match &args.running.resume {
         Some(dir) => {
-            let (store, run) = Store::resume(dir).with_context(|| {
-                format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
-            })?;
+            let (store, run) = Store::resume(dir).with_context(|| format!("cannot go on with {}", dir.display()))?;
             kit::proved(edge, &used(&run.design))?;
             staging::as_begun(place, &args.running.nodes, &run)?;
             Ok((store, run))

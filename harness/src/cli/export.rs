@@ -34,8 +34,7 @@ pub(super) struct ExportArgs {
 
 /// Copies a run without names.
 pub(super) fn export(edge: &Edge, args: &ExportArgs) -> anyhow::Result<ExitCode> {
-    let dir = store::resolve(&edge.results(args.dir.as_deref()))
-        .context("there is nothing to export; hint: `sifbench run quick` makes a run")?;
+    let dir = store::resolve(&edge.results(args.dir.as_deref())).context("there is nothing to export")?;
     let run = store::load(&dir)?;
     let wanted = of_profile(&run.manifest);
     let kinds = match (args.redact.is_empty(), wanted.is_empty()) {

@@ -28,8 +28,7 @@ pub(super) struct RecommendArgs {
 
 /// Says what to type here, and how far that is decided.
 pub(super) fn recommend(edge: &Edge, args: &RecommendArgs) -> anyhow::Result<ExitCode> {
-    let dir = store::resolve(&edge.results(args.dir.as_deref()))
-        .context("there is nothing to choose from; hint: `sifbench run quick` makes a run")?;
+    let dir = store::resolve(&edge.results(args.dir.as_deref())).context("there is nothing to choose from")?;
     let run = store::load(&dir)?;
     let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
     let recommendation = recommend::recommend(&report, &run.design, &Place::of(&run.manifest));
