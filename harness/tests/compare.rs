@@ -340,6 +340,9 @@ fn the_exit_code_is_something_to_gate_on() {
     };
     trouble(&["compare", "--in", ".", "native", "docker"], "`docker`");
     trouble(&["compare", ".", "elsewhere"], "elsewhere");
+    let same = |args: &[&str]| sifbench(args).stderr(predicates::str::contains("is compared with itself"));
+    same(&["compare", "..", "."]).code(0);
+    same(&["compare", "--in", ".", "native", "hybrid-sharens", "native"]);
     trouble(&["explain", ".", "docker"], "`docker`");
     trouble(&["recommend", "elsewhere"], "elsewhere");
     trouble(&["aa", "--real", "elsewhere"], "elsewhere");

@@ -1,6 +1,7 @@
 //! `sifbench compare`.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -66,7 +67,11 @@ pub(crate) fn compare(edge: &Edge, args: &CompareArgs) -> anyhow::Result<ExitCod
         Some(run) => Asked { run: run.clone(), case: Some(what.clone()) },
         None => Asked::parse(what, Path::exists),
     });
-    let loaded: Vec<(String, Report, Option<String>)> = asked.map(load).collect::<anyhow::Result<_>>()?;
+    let asked: Vec<Asked> = asked.collect();
+    if let Some(mind) = itself(&asked) {
+        edge.say(&format!("mind: {mind}"));
+    }
+    let loaded: Vec<(String, Report, Option<String>)> = asked.into_iter().map(load).collect::<anyhow::Result<_>>()?;
     let operands: Vec<Operand<'_>> = loaded
         .iter()
         .map(|(name, report, case)| Operand { name: name.as_str(), report, case: case.as_deref() })
@@ -85,6 +90,15 @@ pub(crate) fn compare(edge: &Edge, args: &CompareArgs) -> anyhow::Result<ExitCod
         Outcome::Worse => ExitCode::FAILURE,
         Outcome::Undecided => ExitCode::from(3),
     })
+}
+
+/// A run, or a case of one, that is compared with itself: a directory and a run in it may well be the same.
+fn itself(asked: &[Asked]) -> Option<String> {
+    let named = |asked: &Asked| Some((fs::canonicalize(store::resolve(&asked.run).ok()?).ok()?, asked.case.clone()));
+    let all: Vec<_> = asked.iter().filter_map(named).collect();
+    let (run, case) = all.iter().enumerate().find(|(at, one)| all[..*at].contains(one))?.1;
+    let case = case.as_ref().map_or(String::new(), |case| format!(", {case}"));
+    Some(format!("{}{case} is compared with itself; `sifbench aa` is for what no difference looks like", run.display()))
 }
 
 fn load(asked: Asked) -> anyhow::Result<(String, Report, Option<String>)> {
