@@ -149,16 +149,16 @@ pub struct Own {
     #[arg(long, value_delimiter = ',', value_name = "VERSION,..")]
     images: Vec<MpiVersion>,
     /// Ranks of every launch; of several numbers each makes a run of its own, one after the other
-    #[arg(long, value_delimiter = ',', value_name = "N,..")]
+    #[arg(long, value_delimiter = ',', value_name = "N,..", allow_negative_numbers = true, value_parser = count)]
     ranks: Vec<NonZeroU32>,
     /// How ranks are spread over nodes: same-node, one-a-node, or a number such as 4-a-node
     #[arg(long)]
     placement: Option<Placement>,
     /// Analysed blocks, or the most of them where the campaign stops on precision
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub blocks: Option<u32>,
     /// Seed of every random order
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Sets of transport settings of the site's profile with each of which every case is made; `plain` is none
     #[arg(long, value_delimiter = ',', value_name = "SET,..")]
@@ -358,6 +358,11 @@ pub struct BuildArgs {
     pub source: Option<Bootstrap>,
 }
 
+/// A number of things of which there is at least one.
+fn count(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| format!("`{text}` is no count; hint: a whole number from 1 on, such as 2"))
+}
+
 /// Runs the tool with `args` and maps what happens to an exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
@@ -365,7 +370,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Help and version go to standard output and are no failures; clap knows which is which.
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return if edge::is_written(&error.print()) { ExitCode::from(code) } else { ExitCode::FAILURE };
+            return if edge::is_written(&edge::usage(&error)) { ExitCode::from(code) } else { ExitCode::FAILURE };
         }
     };
     let room = match Room::take_charge(Place::default()) {
@@ -382,10 +387,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Pilot(args) => pilot::pilot(&edge, args),
         Command::Report(args) => report::report(&edge, args),
         Command::Export(args) => export::export(&edge, args),
-        Command::Recommend(args) => recommend::recommend(&edge, args),
-        Command::Explain(args) => explain::explain(&edge, args),
-        Command::Compare(args) => compare::compare(&edge, args),
-        Command::Aa(args) => aa::aa(&edge, args),
+        Command::Recommend(args) => Ok(edge::answered(recommend::recommend(&edge, args))),
+        Command::Explain(args) => Ok(edge::answered(explain::explain(&edge, args))),
+        Command::Compare(args) => Ok(edge::answered(compare::compare(&edge, args))),
+        Command::Aa(args) => Ok(edge::answered(aa::aa(&edge, args))),
         Command::Doctor(args) => doctor::doctor(&edge, args),
         Command::Site { command } => site::site(&edge, command),
         Command::Mpi { command: MpiCommand::Install { versions } } => parts::mpi_install(&edge, versions),

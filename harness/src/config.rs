@@ -5,6 +5,7 @@
 mod crossing;
 pub mod draft;
 mod program;
+mod sense;
 mod workload;
 mod written;
 
@@ -203,7 +204,7 @@ impl Campaign {
     pub fn with(origin: &str, text: &str, overrides: &Overrides) -> Result<Self, ConfigError> {
         let syntax = |error: toml::de::Error| ConfigError::Syntax {
             origin: origin.to_owned(),
-            detail: error.to_string().trim_end().to_owned(),
+            detail: with_hint(error.to_string().trim_end()),
         };
         let mut campaign: Self = toml::from_str(text).map_err(syntax)?;
         let fault = |what: String, hint: &str| {
@@ -235,16 +236,16 @@ impl Campaign {
                 return fault(what, probe_hint(needs));
             }
         }
-        if let Some((what, hint)) = campaign.measured_fault() {
+        if !overrides.transports.is_empty() {
+            campaign.transports.clone_from(&overrides.transports);
+        }
+        if let Some((what, hint)) = campaign.measured_fault().or_else(|| campaign.senseless(overrides)) {
             return fault(what, hint);
         }
         let cells = match campaign.cells() {
             Ok(cells) => cells,
             Err(what) => return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes"),
         };
-        if !overrides.transports.is_empty() {
-            campaign.transports.clone_from(&overrides.transports);
-        }
         campaign.sets = vec![(None, Transport::default())];
         let kernels: Vec<Kernel> = Kernel::EVERY.into_iter().filter(|k| cells.iter().any(|c| c.kernel == *k)).collect();
         campaign.check_pairs(origin)?;
@@ -267,7 +268,10 @@ impl Campaign {
         }
         let origin = format!("campaign {} with the profile {}", self.name, profile.name);
         self.check_pairs(&origin)?;
-        Ok((self, given))
+        match self.hasty() {
+            Some((what, hint)) => Err(ConfigError::Meaning { origin, what, hint: hint.to_owned() }),
+            None => Ok((self, given)),
+        }
     }
 
     fn check_pairs(&self, origin: &str) -> Result<(), ConfigError> {
@@ -426,6 +430,12 @@ const fn probe_hint(needs: (bool, bool)) -> &'static str {
     }
 }
 
+/// The parser's words, with a hint where it has none.
+fn with_hint(detail: &str) -> String {
+    let hint = if detail.contains("; hint: ") { "" } else { "; hint: `sifbench init -` prints every key, explained" };
+    format!("{detail}{hint}")
+}
+
 /// The text of a campaign: a file where `name` names one, else a built-in.
 ///
 /// # Errors
@@ -436,7 +446,10 @@ pub fn text_of(name: &str, read: impl Fn(&Path) -> std::io::Result<String>) -> R
     }
     read(Path::new(name)).map(|text| (name.to_owned(), text)).map_err(|error| ConfigError::Meaning {
         origin: name.to_owned(),
-        what: format!("no such campaign ({error})"),
+        what: match error.kind() {
+            std::io::ErrorKind::NotFound => "no such campaign".to_owned(),
+            _ => format!("this campaign cannot be read ({error})"),
+        },
         hint: format!("a TOML file, or one of: {}", BUILT_IN.map(|(name, _)| name).join(", ")),
     })
 }

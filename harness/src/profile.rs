@@ -29,7 +29,8 @@ pub use self::{
     shelf::{BUILT_IN, Origin, Resolved, Shelf},
     show::annotated,
     tables::{
-        ContainerTable, HostTable, LauncherTable, LimitsTable, ModeTable, PrivacyTable, SchedulerTable, Transport,
+        ContainerTable, Deadline, HostTable, LauncherTable, LimitsTable, ModeTable, PrivacyTable, SchedulerTable,
+        Transport,
     },
 };
 use crate::{

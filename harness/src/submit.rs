@@ -57,6 +57,24 @@ pub fn parse_walltime(text: &str) -> Result<u64, String> {
     seconds.filter(|seconds| *seconds > 0).ok_or_else(bad)
 }
 
+/// Who pays, as a directive takes it: in a script's head a space ends the word, and a line break the directive.
+///
+/// # Errors
+/// It is not one word.
+pub fn parse_account(text: &str) -> Result<String, String> {
+    let is_word = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    is_word
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("{text:?} is no account; hint: one word, as the scheduler's accounting has it"))
+}
+
+/// A campaign's name as a part of the names of jobs and files.
+#[must_use]
+pub fn slug(name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    name.trim().chars().map(plain).collect::<String>().trim_start_matches('.').to_owned()
+}
+
 /// `H:MM:SS`, which every scheduler understands.
 #[must_use]
 pub fn clock(seconds: u64) -> String {
@@ -69,7 +87,7 @@ impl Wishes {
         match name {
             "nodes" => Some(self.nodes.to_string()),
             "tasks" => Some(self.tasks.to_string()),
-            "ranks" => Some((self.nodes * self.tasks).to_string()),
+            "ranks" => Some((u64::from(self.nodes) * u64::from(self.tasks)).to_string()),
             "walltime" => Some(clock(self.seconds)),
             "seconds" => Some(self.seconds.to_string()),
             "account" => self.account.clone(),

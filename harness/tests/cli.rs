@@ -104,13 +104,65 @@ fn usage_and_campaign_faults_exit_with_2_and_say_where() {
         .args(["plan", "bad.toml"])
         .assert()
         .code(2)
-        .stderr(contains("line 2, column 1").and(contains("`mode`")));
+        .stderr(contains("line 2, column 1").and(contains("`mode`")).and(contains("\nhint: `sifbench init -`")));
+}
+
+/// A hint has a line of its own wherever a fault is found, and a number below nothing is a value and no flag.
+#[test]
+fn values_of_flags_are_told_with_a_hint() {
+    let home = home();
+    let check = |words: &str, expected: &str| {
+        let fault = sifbench(&home).args(words.split(' ')).assert().code(2);
+        let text = String::from_utf8(fault.get_output().stderr.clone()).unwrap();
+        assert!(text.contains(expected) && !text.contains("; hint: ") && !text.contains("tip:"), "{words}: {text}");
+    };
+    check("plan quick --modes natve", "unknown mode `natve`\nhint: one of native");
+    check("plan quick --ranks 0", "`0` is no count\nhint: a whole number");
+    check("plan quick --ranks -1", "`-1` is no count\nhint: a whole number");
+    check("plan quick --ranks 2,x", "`x` is no count");
+    check("plan quick --blocks -3", "-3 is not in 0..");
+    check("submit quick --nodes 0", "`0` is no count");
+    check("compare a b --margin -1", "-1 is not a margin\nhint: such as 0.05 for 5 %");
+    check("compare a b --margin 5%", "`5%` is not a number\nhint: such as 0.05 for 5 %");
+    check("aa --synthetic --trials 0", "0 is not in 1..");
+    check("aa --synthetic --margin -1", "-1 is not a margin");
 }
 
 #[test]
 fn run_names_what_is_absent_and_the_command_that_makes_it() {
     let missing = sifbench(&home()).args(["run", "quick"]).assert().code(1);
     missing.stderr(contains("is not there").and(contains("hint")).and(contains("sifbench ")));
+}
+
+/// Every launch of an image would fail alike, and a whole campaign of them would be measured.
+#[test]
+fn run_wants_the_container_runtime_before_it_begins() {
+    let home = home();
+    let plan = sifbench(&home).args(["plan", "quick"]).output().unwrap();
+    for line in String::from_utf8(plan.stdout).unwrap().lines().filter(|line| line.starts_with("# absent: ")) {
+        let path = std::path::Path::new(line.rsplit_once(' ').unwrap().1);
+        let file = if line.contains("mpi install") { path.join("bin/mpirun") } else { path.to_owned() };
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "").unwrap();
+    }
+    let check = |flags: &[&str], name: &str| {
+        let run = sifbench(&home).args(["run", "quick"]).args(flags).assert().code(1);
+        let hint = contains("hint: `sifbench doctor`").and(contains("--container-runtime"));
+        run.stderr(contains(format!("the container runtime `{name}` is not there")).and(hint));
+    };
+    check(&[], "apptainer");
+    check(&["--container-runtime", "docker"], "docker");
+    check(&["--container-runtime", "/no/apptainer"], "/no/apptainer");
+    assert!(!home.path().join("results").exists(), "nothing was begun");
+}
+
+#[test]
+fn a_version_that_is_not_known_is_named_before_anything_else() {
+    let home = home();
+    for words in ["plan matrix --hosts 4.1.99", "run matrix --images 4.1.99"] {
+        let refused = sifbench(&home).args(words.split(' ')).assert().code(2);
+        refused.stderr(contains("matrix: Open MPI 4.1.99 is not in the catalogue").and(contains("hint: one of 4.1")));
+    }
 }
 
 #[test]
@@ -181,7 +233,7 @@ fn a_sweep_is_a_run_for_each_number_of_ranks_and_refused_as_a_whole() {
     assert_eq!(launches.len(), 2 * (6 + 7 + 1));
 
     let home = home();
-    let refused = sifbench(&home).args(["run", "quick", "--ranks", "1,5000"]).assert().code(3);
+    let refused = sifbench(&home).args(["run", "quick", "--ranks", "2,5000"]).assert().code(3);
     refused.stderr(contains("5000 ranks"));
     assert!(!home.path().join("results").exists(), "nothing was begun");
 }
@@ -202,8 +254,8 @@ fn explain_names_causes_with_their_evidence_and_what_to_type() {
     let cases = json["cases"].as_array().unwrap();
     let rules: Vec<_> = cases.iter().map(|case| &case["endings"][0]["findings"][0]["rule"]).collect();
     assert!(["newer-launcher", "hang-cma"].iter().all(|rule| rules.iter().any(|found| found == rule)), "{rules:?}");
-    explain(&["hybird"]).code(1).stderr(contains("no case `hybird`").and(contains("hint: one of native 4.1.8")));
-    sifbench(&home()).arg("explain").assert().code(1).stderr(contains("hint"));
+    explain(&["hybird"]).code(2).stderr(contains("no case `hybird`").and(contains("hint: one of native 4.1.8")));
+    sifbench(&home()).arg("explain").assert().code(2).stderr(contains("hint"));
 }
 
 /// What the front page claims of the method.
@@ -230,7 +282,21 @@ fn the_page_holds_what_recommend_and_explain_say() {
 
 #[test]
 fn report_without_a_run_says_where_it_looked() {
-    sifbench(&home()).arg("report").assert().code(1).stderr(contains("results"));
+    let home = home();
+    let hints = |words: &str, code: i32| {
+        let said = sifbench(&home).args(words.split(' ')).assert().code(code).get_output().stderr.clone();
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains("no run in "), "{said}");
+        said.lines().filter_map(|line| line.strip_prefix("hint: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (words, code) in [("report", 1), ("explain", 2), ("recommend", 2), ("export --to x", 1), ("compare a b", 2)] {
+        let told = hints(words, code);
+        // Once, and no flag that only `run` has.
+        assert!(told.len() == 1 && told[0].starts_with("`sifbench run` makes one"), "{words}: {told:?}");
+        assert!(!told[0].contains("--results"), "{words}: {told:?}");
+    }
+    let told = hints("explain hybrid-sharens", 2);
+    assert!(told.iter().any(|hint| hint.contains("`sifbench explain results 'hybrid-sharens'`")), "{told:?}");
 }
 
 #[test]
@@ -239,7 +305,7 @@ fn aa_asks_where_launches_come_from_and_takes_runs_as_they_are() {
     sifbench(&home).arg("aa").assert().code(2).stderr(contains("--synthetic"));
     sifbench(&home).args(["aa", "--real", "results", "--seed", "3"]).assert().code(2).stderr(contains("--seed"));
     sifbench(&home).args(["aa", "--synthetic", "--margin", "5"]).assert().code(2).stderr(contains("0.05 for 5 %"));
-    sifbench(&home).args(["aa", "--real", "results"]).assert().code(1).stderr(contains("results"));
+    sifbench(&home).args(["aa", "--real", "results"]).assert().code(2).stderr(contains("results"));
 }
 
 #[test]

@@ -334,6 +334,16 @@ fn the_exit_code_is_something_to_gate_on() {
     sifbench(&["compare", "--in", ".", "native", "hybrid-instance", "--csv"]).code(3);
     sifbench(&["compare", "--in", ".", "hybrid", "native 4.1.8"]).code(1);
     sifbench(&["compare", "."]).code(2);
-    let unknown = sifbench(&["compare", "--in", ".", "native", "docker"]).code(1);
-    unknown.stderr(predicates::str::contains("`docker`"));
+    // What was misspelled is not worse, and no cause is unknown.
+    let trouble = |args: &[&str], word: &str| {
+        sifbench(args).code(2).stderr(predicates::str::contains(word));
+    };
+    trouble(&["compare", "--in", ".", "native", "docker"], "`docker`");
+    trouble(&["compare", ".", "elsewhere"], "elsewhere");
+    let same = |args: &[&str]| sifbench(args).stderr(predicates::str::contains("is compared with itself"));
+    same(&["compare", "..", "."]).code(0);
+    same(&["compare", "--in", ".", "native", "hybrid-sharens", "native"]);
+    trouble(&["explain", ".", "docker"], "`docker`");
+    trouble(&["recommend", "elsewhere"], "elsewhere");
+    trouble(&["aa", "--real", "elsewhere"], "elsewhere");
 }

@@ -108,6 +108,12 @@ fn an_exported_run_names_nobody_and_is_the_same_run() {
     let report = sifbench(home.path()).args(["report", "shared", "--output", "page.html"]).output().unwrap();
     assert!(report.status.success(), "{report:?}");
     assert_nameless("its page", &fs::read_to_string(page).unwrap().replace("/home/user", ""), &NAMES);
+    for among in ["results", "results/shared", "./results/../results"] {
+        let refused = sifbench(home.path()).args(["export", "results", "--to", among]).output().unwrap();
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.status.code() == Some(3) && said.contains("hint: a directory beside it"), "{among}: {said}");
+    }
+    assert_eq!(written(&dir), before);
     let compared = sifbench(home.path()).args(["compare", "shared", "shared"]).output().unwrap();
     assert!(compared.status.success(), "{compared:?}");
 }

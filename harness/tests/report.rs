@@ -137,7 +137,23 @@ fn too_few_launches_decide_nothing() {
     assert_eq!((ratio.verdict, ratio.k, ratio.interval), (Verdict::Undecided, 4, None));
     assert!(ratio.estimate > 1.7, "the estimate is shown all the same");
     assert!(report.notes[0].contains("4 blocks") && report.notes[0].contains("6 launches"), "{:?}", report.notes);
-    assert!(table(&report).contains(" ?") && table(&report).contains("k=4"));
+    let text = table(&report);
+    assert!(text.contains(" ?") && text.contains("k=4"));
+    // What has no interval excludes nothing, and that is no praise of the machine.
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("too few for an interval.") && !words.contains("excludes 1 in 0"), "{text}");
+}
+
+#[test]
+fn a_kernel_of_one_size_has_a_figure_and_no_range() {
+    let mut design = synthetic::quick(6, 1).design;
+    for case in design.cases.iter_mut().chain(&mut design.probes) {
+        case.workload.cells.retain(|cell| cell.kernel == Kernel::Latency || cell.bytes == Bytes(KI));
+    }
+    let report = synthetic::run(design).report();
+    let answer = &case(&report, "native").answer;
+    let (_, allreduce) = answer.split_once("allreduce ").unwrap();
+    assert!(answer.contains(" to ") && allreduce.ends_with(" at 1 KiB") && !allreduce.contains(" to "), "{answer}");
 }
 
 #[test]

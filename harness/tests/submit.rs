@@ -7,6 +7,7 @@ use assert_cmd::Command;
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 
 const SIFBENCH: &str = env!("CARGO_BIN_EXE_sifbench");
+const QUICK: &str = include_str!("../campaigns/quick.toml");
 
 /// A directory that is no node's own.
 fn shared() -> tempfile::TempDir {
@@ -39,7 +40,7 @@ fn every_scheduler_gets_its_script() {
         directives = [\"-N {name}\", \"-l select={nodes}:mpiprocs={tasks}\", \"-l walltime={walltime}\", \"-A {account}\", \
         \"-j oe\", \"-o {output}\"]\n";
     fs::write(dir.path().join("pbs.toml"), pbs).unwrap();
-    fs::write(dir.path().join("it's mine.toml"), include_str!("../campaigns/quick.toml")).unwrap();
+    fs::write(dir.path().join("it's mine.toml"), QUICK).unwrap();
     let mut text = String::new();
     for words in [
         "quick --profile slurm --placement one-a-node",
@@ -65,6 +66,14 @@ fn every_scheduler_gets_its_script() {
     let mut quoted = submit(dir.path(), "--profile slurm --dry-run");
     quoted.arg("it's mine.toml").assert().code(0).stdout(contains(r"/it'\''s mine.toml' --results"));
     assert!(!dir.path().join("jobs").exists(), "a dry run leaves nothing");
+    // A name is kept as it is written; what it gives its name to has one word, below jobs/.
+    fs::write(dir.path().join("odd.toml"), QUICK.replace("name = \"quick\"", "name = \"../a b/c\"")).unwrap();
+    let odd = dry(dir.path(), "odd.toml --profile slurm");
+    assert!(odd.contains("--job-name=sifbench--a-b-c\n") && odd.contains("TIME--a-b-c/out\n"), "{odd}");
+    let ranks = dry(dir.path(), "quick --profile tgcc --nodes 4294967295");
+    assert!(ranks.contains("-n 8589934590\n"), "{ranks}");
+    let short = submit(dir.path(), "quick --profile slurm --dry-run --walltime 0:00:05").assert().code(0);
+    short.stderr(contains("mind: that is shorter than the plan"));
 }
 
 #[test]
@@ -83,6 +92,10 @@ fn what_cannot_be_submitted_is_refused_with_what_to_do() {
     check("quick --profile slurm --dry-run --results /dev/shm/x", 3, "/dev/shm/x is a directory that each node has");
     check("quick --profile slurm --dry-run --placement one-a-node --nodes 1", 3, "takes 2");
     check("quick --profile slurm --dry-run --walltime soon", 2, "`soon` is no time");
+    for account in ["a b", "", "x\n#SBATCH --nodes=99", "x\nrm y"] {
+        let mut job = submit(dir.path(), "quick --profile slurm --dry-run --account");
+        job.arg(account).assert().code(2).stderr(contains("is no account\nhint: one word")).stdout("");
+    }
     check("quick --profile slurm", 1, "is not there");
     let private = tempfile::tempdir_in("/tmp").unwrap();
     let refused = submit(private.path(), "quick --profile slurm --dry-run").assert().code(3);

@@ -23,7 +23,7 @@ use crate::{
         progress::Progress,
         staging,
     },
-    config::{self, Campaign, Overrides, Parts},
+    config::{self, Campaign, ConfigError, Overrides, Parts},
     id::{MpiVersion, Sha256, SiteId},
     image,
     kit::{Kit, MANIFEST, TOOL},
@@ -76,18 +76,33 @@ pub(super) fn resolved(
     chosen: &Chosen,
 ) -> anyhow::Result<Design> {
     let (cache, catalogue) = (edge.cache(), edge.catalogue()?);
+    known(campaign, &catalogue, chosen)?;
     for version in campaign.loaded_versions() {
         app::compilable(&catalogue, campaign.app.headers(&version))?;
     }
     let design = campaign.design(overrides, &Found { edge, cache: &cache, catalogue: &catalogue, chosen });
     for case in design.cases.iter().chain(&design.probes) {
-        case.placement.spread(case.ranks).map_err(|uneven| config::ConfigError::Meaning {
+        case.placement.spread(case.ranks).map_err(|uneven| ConfigError::Meaning {
             origin: campaign.name.clone(),
             what: uneven.to_string(),
             hint: "the number of ranks must be a multiple of those a node".into(),
         })?;
     }
     Ok(design)
+}
+
+/// Refuses versions that nobody could install or build, and that the profile does not have either.
+fn known(campaign: &Campaign, catalogue: &Catalogue, chosen: &Chosen) -> Result<(), ConfigError> {
+    let hosts = campaign.host_versions().into_iter().filter(|version| chosen.profile.host(version).is_none());
+    let images = campaign.image_versions().into_iter().filter(|_| chosen.profile.container.images.is_none());
+    for version in hosts.chain(images) {
+        catalogue.openmpi(&version).map_err(|unknown| {
+            let unknown = unknown.to_string();
+            let (what, hint) = unknown.split_once("; hint: ").unwrap_or((&unknown, "another version"));
+            ConfigError::Meaning { origin: campaign.name.clone(), what: what.to_owned(), hint: hint.to_owned() }
+        })?;
+    }
+    Ok(())
 }
 
 /// The files of a design that are not there, with the command that makes them.
@@ -198,9 +213,7 @@ pub(super) fn measure(edge: &Edge, args: &RunArgs) -> anyhow::Result<Option<Path
 fn begun<'e>(edge: &'e Edge, args: &RunArgs, place: &mut Place<'e>) -> anyhow::Result<(Store, store::Run)> {
     match &args.running.resume {
         Some(dir) => {
-            let (store, run) = Store::resume(dir).with_context(|| {
-                format!("cannot go on with {}; hint: name the directory of one run, results/SITE/RUN", dir.display())
-            })?;
+            let (store, run) = Store::resume(dir).with_context(|| format!("cannot go on with {}", dir.display()))?;
             kit::proved(edge, &used(&run.design))?;
             staging::as_begun(place, &args.running.nodes, &run)?;
             Ok((store, run))
@@ -253,6 +266,7 @@ pub(super) fn carry_out<'e>(
     place.prepare(edge, &profile::hosts_of(&run.design))?;
     place.admit(&run.design)?;
     all_there(edge, &run.design, &place.chosen)?;
+    place.has_runtime(edge, &run.design)?;
     // A run that goes on may do so in another job.
     place.prove_pmi(edge, &run.design)?;
     if place.staged.is_none()
@@ -340,7 +354,9 @@ pub(super) fn create<'e>(edge: &'e Edge, place: &mut Place<'e>, fresh: Fresh) ->
     all_there(edge, &design, &place.chosen)?;
     let (site, site_origin) = match (site, edge.var("SIFBENCH_SITE"), &place.chosen.profile.site) {
         (Some(site), _, _) => (site, "flag".to_owned()),
-        (None, Some(site), _) => (site.parse::<SiteId>().context("SIFBENCH_SITE")?, "environment".to_owned()),
+        (None, Some(site), _) => {
+            (site.parse::<SiteId>().context("SIFBENCH_SITE names no site")?, "environment".to_owned())
+        }
         (None, None, Some(site)) => (site.clone(), place.chosen.origin()),
         (None, None, None) => (site::facts::site_id(), "host name".to_owned()),
     };
@@ -354,6 +370,7 @@ pub(super) fn create<'e>(edge: &'e Edge, place: &mut Place<'e>, fresh: Fresh) ->
     place.prove_pmi(edge, &design)?;
     facts.extend(place.pmi.clone().map(|pmi| ("srun_mpi".to_owned(), pmi)));
     let kit = kit::proved(edge, &used(&design))?;
+    place.has_runtime(edge, &design)?;
     let files = files(&design, kit.as_ref(), &place.chosen)?;
     let staged: Vec<Staging> = staging::bring(edge, place, &design, &files)?.into_iter().collect();
     facts.extend(staged.iter().map(|staged| ("images_from".to_owned(), staging::told(staged))));

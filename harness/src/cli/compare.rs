@@ -1,6 +1,7 @@
 //! `sifbench compare`.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -25,7 +26,7 @@ use crate::{
     sifbench compare results/before results/after --csv > after.csv\n\n\
     A run is its directory, or a directory of runs (its newest is taken); a case is its mode, or mode and versions\n\
     as the report has them (\"hybrid 5.0.11\"). The first is the reference of all others.\n\n\
-    Exit codes: 0 equivalent or better, 1 worse, 2 wrong usage, 3 not decided or not comparable")]
+    Exit codes: 0 equivalent or better, 1 worse, 2 wrong usage or a run that cannot be read, 3 not decided or not comparable")]
 pub struct CompareArgs {
     /// RUN, RUN:CASE, or with --in CASE; the first is the reference
     #[arg(required = true, num_args = 2.., value_name = "WHAT")]
@@ -34,7 +35,7 @@ pub struct CompareArgs {
     #[arg(long = "in", value_name = "RUN")]
     within: Option<PathBuf>,
     /// The relative difference that matters, agreed on beforehand [default: that of the reference's campaign]
-    #[arg(long, value_parser = aa::margin)]
+    #[arg(long, value_parser = aa::margin, allow_negative_numbers = true)]
     margin: Option<f64>,
     /// Print JSON
     #[arg(long, conflicts_with = "csv")]
@@ -66,7 +67,11 @@ pub(crate) fn compare(edge: &Edge, args: &CompareArgs) -> anyhow::Result<ExitCod
         Some(run) => Asked { run: run.clone(), case: Some(what.clone()) },
         None => Asked::parse(what, Path::exists),
     });
-    let loaded: Vec<(String, Report, Option<String>)> = asked.map(load).collect::<anyhow::Result<_>>()?;
+    let asked: Vec<Asked> = asked.collect();
+    if let Some(mind) = itself(&asked) {
+        edge.say(&format!("mind: {mind}"));
+    }
+    let loaded: Vec<(String, Report, Option<String>)> = asked.into_iter().map(load).collect::<anyhow::Result<_>>()?;
     let operands: Vec<Operand<'_>> = loaded
         .iter()
         .map(|(name, report, case)| Operand { name: name.as_str(), report, case: case.as_deref() })
@@ -85,6 +90,15 @@ pub(crate) fn compare(edge: &Edge, args: &CompareArgs) -> anyhow::Result<ExitCod
         Outcome::Worse => ExitCode::FAILURE,
         Outcome::Undecided => ExitCode::from(3),
     })
+}
+
+/// A run, or a case of one, that is compared with itself: a directory and a run in it may well be the same.
+fn itself(asked: &[Asked]) -> Option<String> {
+    let named = |asked: &Asked| Some((fs::canonicalize(store::resolve(&asked.run).ok()?).ok()?, asked.case.clone()));
+    let all: Vec<_> = asked.iter().filter_map(named).collect();
+    let (run, case) = all.iter().enumerate().find(|(at, one)| all[..*at].contains(one))?.1;
+    let case = case.as_ref().map_or(String::new(), |case| format!(", {case}"));
+    Some(format!("{}{case} is compared with itself; `sifbench aa` is for what no difference looks like", run.display()))
 }
 
 fn load(asked: Asked) -> anyhow::Result<(String, Report, Option<String>)> {

@@ -82,9 +82,19 @@ impl Edge {
     /// The user's cache, behind the kit that this program lies in.
     #[must_use]
     pub fn cache(&self) -> Cache {
-        let home = || PathBuf::from(self.var("HOME").unwrap_or("/tmp")).join(".cache");
+        let home = || self.home().join(".cache");
         let own = Cache::new(self.var("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("sifbench"));
         self.kit.iter().fold(own, |cache, kit| cache.behind(kit))
+    }
+
+    /// The user's own directory. Where no variable says, it is what the system has down for the user: never a place where
+    /// others may have put what is then launched.
+    fn home(&self) -> PathBuf {
+        let system = || {
+            let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+            home_in(&users, rustix::process::geteuid().as_raw()).unwrap_or_else(|| "/".into())
+        };
+        self.var("HOME").map_or_else(system, PathBuf::from)
     }
 
     /// The kit that this program lies in, if it does.
@@ -146,7 +156,7 @@ impl Edge {
     }
 
     fn config(&self) -> PathBuf {
-        let home = || PathBuf::from(self.var("HOME").unwrap_or("/")).join(".config");
+        let home = || self.home().join(".config");
         self.var("XDG_CONFIG_HOME").map_or_else(home, PathBuf::from).join("sifbench")
     }
 
@@ -171,8 +181,7 @@ impl Edge {
     /// The file that `PATH` has for a program.
     #[must_use]
     pub fn on_path(&self, program: &str) -> Option<PathBuf> {
-        let directories = self.var("PATH").unwrap_or_default().split(':');
-        directories.map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
+        on_path(self.var("PATH").unwrap_or_default(), program)
     }
 
     /// The scheduler on whose login node this is, if it is one.
@@ -226,6 +235,18 @@ impl Edge {
     }
 }
 
+/// The file that the directories of `path`, with colons between them, have for a program.
+pub(super) fn on_path(path: &str, program: &str) -> Option<PathBuf> {
+    path.split(':').map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
+}
+
+/// The home of a user by the lines of `/etc/passwd`.
+fn home_in(users: &str, id: u32) -> Option<PathBuf> {
+    let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let mut homes = fields.filter(|fields| fields.get(2).is_some_and(|uid| uid.parse() == Ok(id)));
+    homes.next()?.get(5).filter(|home| home.starts_with('/')).map(PathBuf::from)
+}
+
 fn read_list(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read the list of versions {}", path.display()))
 }
@@ -238,6 +259,18 @@ pub(super) fn is_written(result: &std::io::Result<()>) -> bool {
 /// Says what failed, why, and what to do; and maps it to an exit code.
 #[must_use]
 pub fn fail(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(told(error))
+}
+
+/// The end of a command whose code 1 is an answer, such as *worse*: what keeps it from one must not look like that, and ends
+/// like wrong usage.
+#[must_use]
+pub fn answered(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| ExitCode::from(told(&error).max(2)))
+}
+
+/// Says what failed, why, and what to do; its exit code.
+fn told(error: &anyhow::Error) -> u8 {
     let bold = |colour: AnsiColor| Style::new().bold().fg_color(Some(colour.into()));
     let (red, cyan) = (bold(AnsiColor::Red), bold(AnsiColor::Cyan));
     let mut hints = Vec::new();
@@ -253,11 +286,21 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
     }
     hints.iter().for_each(|hint| say(&format!("{cyan}hint{cyan:#}: {hint}")));
     if error.is::<ConfigError>() || error.is::<BadCatalogue>() || error.is::<ProfileError>() {
-        ExitCode::from(2)
+        2
     } else if error.is::<Refused>() {
-        ExitCode::from(3)
+        3
     } else {
-        ExitCode::FAILURE
+        1
+    }
+}
+
+/// Prints what clap has to say: help, a version, or a fault, whose hints get lines of their own as everywhere else.
+pub(super) fn usage(error: &clap::Error) -> std::io::Result<()> {
+    let text = error.render().ansi().to_string();
+    if error.use_stderr() {
+        write!(anstream::stderr(), "{}", text.replace("; hint: ", "\nhint: "))
+    } else {
+        error.print()
     }
 }
 
@@ -265,4 +308,20 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
 fn say(text: &str) {
     // Nobody is left to tell when standard error is gone.
     drop(writeln!(anstream::stderr(), "{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_what_the_system_has_down_for_the_user() {
+        let users =
+            "root:x:0:0:root:/root:/bin/sh\nada:x:1001:1001::/home/ada:/bin/sh\nnone:x:7:7::relative:/bin/sh\nbad\n";
+        let check = |id, home: Option<&str>| assert_eq!(home_in(users, id), home.map(PathBuf::from));
+        check(1001, Some("/home/ada"));
+        check(0, Some("/root"));
+        check(7, None);
+        check(99, None);
+    }
 }

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::{
+    case::Mode,
     cli::{
         commands::{self, Fresh},
         edge::Edge,
@@ -25,7 +26,7 @@ use crate::{
     sifbench explain results/laptop hybrid --try-remedies     with each remedy that is a setting, beside itself\n  \
     sifbench explain --json | jq '.cases[].endings[].findings[0].rule'\n\n\
     A cause is proven (the evidence is the fact itself), likely, a guess, or unknown.\n\n\
-    Exit codes: 0 every failure has a known cause, 1 some cause is unknown, 2 wrong usage;\n\
+    Exit codes: 0 every failure has a known cause, 1 some cause is unknown, 2 wrong usage or no such run or case;\n\
     with --try-remedies: 0 some remedy led to figures or none was needed, 1 none did, 130 stopped")]
 pub(super) struct ExplainArgs {
     /// A run, or a directory of runs (its newest is taken) [env: SIFBENCH_RESULTS] [default: results]
@@ -48,8 +49,7 @@ pub(super) struct ExplainArgs {
 
 /// Explains, and says whether something stays unknown.
 pub(super) fn explain(edge: &Edge, args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    let dir = store::resolve(&edge.results(args.dir.as_deref()))
-        .context("there is nothing to explain; hint: `sifbench run quick` makes a run")?;
+    let dir = store::resolve(&edge.results(args.dir.as_deref())).with_context(|| nothing(args))?;
     let run = store::load(&dir)?;
     let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
     let log = |attempt| store::said(&dir, attempt);
@@ -59,6 +59,16 @@ pub(super) fn explain(edge: &Edge, args: &ExplainArgs) -> anyhow::Result<ExitCod
     }
     edge.print(&if args.json { explanation.to_json() } else { text::render(&explanation, edge.style()) })?;
     Ok(if explanation.has_unknown() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// That there is no such run; a case that stands where the run does is told from a directory by its mode.
+fn nothing(args: &ExplainArgs) -> String {
+    let word = args.dir.as_ref().filter(|_| args.case.is_none()).map(|dir| dir.display().to_string());
+    let is_case = |word: &String| word.split(' ').next().is_some_and(|mode| mode.parse::<Mode>().is_ok());
+    let hint = word
+        .filter(is_case)
+        .map(|case| format!("; hint: a case stands after its run: `sifbench explain results '{case}'`"));
+    format!("there is nothing to explain{}", hint.unwrap_or_default())
 }
 
 /// Makes a run of the trials, and says what came of each beside what it was without.

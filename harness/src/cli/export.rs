@@ -1,11 +1,15 @@
 //! `sifbench export`: a copy of a run that can be shared, without names of hosts and people.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::Args;
 
-use super::edge::Edge;
+use super::edge::{Edge, Refused};
 use crate::{
     profile::Profile,
     record::Manifest,
@@ -28,14 +32,14 @@ pub(super) struct ExportArgs {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND,..")]
     redact: Vec<Kind>,
     /// A word that must not be read either: an account, a project, a directory
-    #[arg(long, value_name = "WORD")]
+    #[arg(long, value_name = "WORD", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     hide: Vec<String>,
 }
 
 /// Copies a run without names.
 pub(super) fn export(edge: &Edge, args: &ExportArgs) -> anyhow::Result<ExitCode> {
-    let dir = store::resolve(&edge.results(args.dir.as_deref()))
-        .context("there is nothing to export; hint: `sifbench run quick` makes a run")?;
+    let dir = store::resolve(&edge.results(args.dir.as_deref())).context("there is nothing to export")?;
+    among_its_like(&dir, &args.to)?;
     let run = store::load(&dir)?;
     let wanted = of_profile(&run.manifest);
     let kinds = match (args.redact.is_empty(), wanted.is_empty()) {
@@ -50,8 +54,30 @@ pub(super) fn export(edge: &Edge, args: &ExportArgs) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
+/// Refuses to put the copy among the runs it is of: it began when its original did, and either may then be the newest there.
+fn among_its_like(run: &Path, to: &Path) -> Result<(), Refused> {
+    let root = fs::canonicalize(run).ok().and_then(|run| run.ancestors().nth(2).map(Path::to_owned));
+    match root.zip(real(to)) {
+        Some((root, there)) if there.starts_with(&root) => Err(Refused {
+            reason: format!(
+                "{} is where the run itself is kept, and the copy would pass for another of them",
+                to.display()
+            ),
+            hint: "a directory beside it, such as --to shared",
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Where a path leads, whose end need not be there yet.
+fn real(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let known = path.ancestors().find(|known| known.exists())?;
+    Some(fs::canonicalize(known).ok()?.join(path.strip_prefix(known).ok()?))
+}
+
 /// Writes it as a run of its own, with what its launches wrote.
-fn write(root: &std::path::Path, shared: &Run, redaction: &Redaction) -> anyhow::Result<PathBuf> {
+fn write(root: &Path, shared: &Run, redaction: &Redaction) -> anyhow::Result<PathBuf> {
     let mut store = Store::create(root, &shared.manifest, &shared.design)?;
     let mut rest = shared.samples.as_slice();
     for record in &shared.records {

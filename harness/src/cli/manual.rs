@@ -20,16 +20,24 @@ use super::edge::Edge;
 pub(super) const EXIT_STATUS: [(&str, &str); 5] = [
     ("0", "done (launches that hang or fail are results)"),
     ("1", "failed, or something that was checked is not as it should be"),
-    ("2", "wrong usage, or a campaign that cannot be read"),
+    (
+        "2",
+        "wrong usage, or a campaign or a profile that cannot be read; compare, recommend, explain, aa: no such run or case",
+    ),
     ("3", "refused here: a login node, more ranks than cores"),
     ("130", "interrupted; the run can be resumed"),
 ];
 
 /// Variables that are read, for manual pages.
-const ENVIRONMENT: [(&str, &str); 9] = [
+const ENVIRONMENT: [(&str, &str); 14] = [
     ("SIFBENCH_SITE", "name of this machine or cluster in the results, where --site does not give one"),
     ("SIFBENCH_PROFILE", "the profile of this place, a name or a file, where --profile does not say"),
     ("SIFBENCH_RESULTS", "where results are kept, where --results does not say"),
+    ("SIFBENCH_HOSTFILE", "nodes from a file, where --hostfile names none"),
+    ("SIFBENCH_AGENT", "how other nodes are reached, where --agent does not say"),
+    ("SIFBENCH_INSTANCES", "how instances live on nodes, where --instances does not say"),
+    ("SIFBENCH_PMI", "what `srun --mpi` is given, where --pmi does not say"),
+    ("SIFBENCH_STAGE", "where images are brought to on each node, where --stage does not say"),
     ("SIFBENCH_VERSIONS", "a list of versions of Open MPI of your own [default: ~/.config/sifbench/versions.toml]"),
     ("XDG_CACHE_HOME", "the cache lies in sifbench below it [default: ~/.cache]"),
     ("PATH", "where apptainer (else singularity), python3, cargo and gcc are looked for"),
@@ -70,6 +78,9 @@ pub(super) struct ManArgs {
     dir: PathBuf,
 }
 
+/// What helps where pages cannot be written.
+const ELSEWHERE: &str = "a directory of your own, such as ~/.local/share/man/man1";
+
 /// Prints a shell's completions of `command`.
 pub(super) fn completions(edge: &Edge, args: &CompletionsArgs, mut command: Command) -> anyhow::Result<ExitCode> {
     let mut text = Vec::new();
@@ -81,11 +92,12 @@ pub(super) fn completions(edge: &Edge, args: &CompletionsArgs, mut command: Comm
 /// Writes a manual page for `command` and for each command below it.
 pub(super) fn man(edge: &Edge, args: &ManArgs, mut command: Command) -> anyhow::Result<ExitCode> {
     command.build();
-    fs::create_dir_all(&args.dir).with_context(|| format!("cannot create {}", args.dir.display()))?;
+    fs::create_dir_all(&args.dir)
+        .with_context(|| format!("cannot create {}; hint: {ELSEWHERE}", args.dir.display()))?;
     let pages = pages(&command)?;
     for (name, page) in &pages {
         let file = Path::new(&args.dir).join(format!("{name}.1"));
-        fs::write(&file, page).with_context(|| format!("cannot write {}", file.display()))?;
+        fs::write(&file, page).with_context(|| format!("cannot write {}; hint: {ELSEWHERE}", file.display()))?;
         edge.print(&format!("{}\n", file.display()))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -151,6 +163,20 @@ mod tests {
         for (code, _) in EXIT_STATUS {
             assert!(help.contains(&format!(" {code} ")), "{code}");
             assert!(readme.contains(&format!("| {code} |")), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_variable_that_help_names_is_in_the_manual() {
+        let mut command = Cli::command();
+        command.build();
+        let help: String =
+            leaves(&command).into_iter().map(|leaf| leaf.clone().render_long_help().to_string()).collect();
+        let named: std::collections::BTreeSet<&str> =
+            help.split("[env:").skip(1).filter_map(|rest| rest.split(']').next().map(str::trim)).collect();
+        assert!(named.len() >= 8, "{named:?}");
+        for name in named {
+            assert!(ENVIRONMENT.iter().any(|(known, _)| *known == name), "{name}");
         }
     }
 

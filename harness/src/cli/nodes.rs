@@ -1,17 +1,22 @@
 //! Which nodes launches may use, and how: from flags, the environment and the job around us.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::Args;
 
 use super::{
-    edge::{Edge, Refused},
+    edge::{self, Edge, Refused},
     profile::{Chosen, hosts_of},
     staging,
 };
 use crate::{
-    case::Launcher,
+    case::{Case, Launcher},
     command::CommandSpec,
     compose::apptainer::Runtime,
     decision::Pairs,
@@ -257,6 +262,26 @@ impl Place<'_> {
                 return Err(Refused { reason, hint: "ask the scheduler for as many tasks a node as there are ranks" });
             }
         }
+        Ok(())
+    }
+
+    /// Fails where nothing here can enter the images of `design`: one launch after the other would, alike.
+    pub(super) fn has_runtime(&self, edge: &Edge, design: &Design) -> anyhow::Result<()> {
+        let Runtime { program } = &self.runtime;
+        let terms = &self.nodes.terms;
+        let enters = |case: &Case| case.stack.image().is_some() && !self.chosen.refuses(case);
+        let needed = terms.by_launcher.is_empty() && design.cases.iter().chain(&design.probes).any(enters);
+        // What the setup of an MPI puts on PATH its launches see too.
+        let mut of_setups = terms.hosts.values().filter_map(|env| env.get("PATH"));
+        let found = match program.contains('/') {
+            true => Path::new(program).is_file(),
+            false => edge.on_path(program).is_some() || of_setups.any(|path| edge::on_path(path, program).is_some()),
+        };
+        anyhow::ensure!(
+            found || !needed,
+            "the container runtime `{program}` is not there; hint: `sifbench doctor` says how to get one, \
+             --container-runtime names another, and `--modes native` does without"
+        );
         Ok(())
     }
 

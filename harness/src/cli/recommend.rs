@@ -16,7 +16,7 @@ use crate::{
 #[command(
     after_help = "Examples:\n  sifbench recommend\n  sifbench recommend results/laptop --json | jq -r '.choice.commands[]'\n\n\
     It chooses among what a run measured: `sifbench run quick` measures one version, `sifbench matrix` crosses several.\n\n\
-    Exit codes: 0 decided, 1 nothing can be recommended, 2 wrong usage, 3 not decided"
+    Exit codes: 0 decided, 1 nothing can be recommended, 2 wrong usage or a run that cannot be read, 3 not decided"
 )]
 pub(super) struct RecommendArgs {
     /// A run, or a directory of runs (its newest is taken) [env: SIFBENCH_RESULTS] [default: results]
@@ -28,8 +28,7 @@ pub(super) struct RecommendArgs {
 
 /// Says what to type here, and how far that is decided.
 pub(super) fn recommend(edge: &Edge, args: &RecommendArgs) -> anyhow::Result<ExitCode> {
-    let dir = store::resolve(&edge.results(args.dir.as_deref()))
-        .context("there is nothing to choose from; hint: `sifbench run quick` makes a run")?;
+    let dir = store::resolve(&edge.results(args.dir.as_deref())).context("there is nothing to choose from")?;
     let run = store::load(&dir)?;
     let report = report::model(&run.manifest, &run.design, &run.records, &run.samples);
     let recommendation = recommend::recommend(&report, &run.design, &Place::of(&run.manifest));

@@ -13,10 +13,12 @@ use crate::{
     store,
 };
 
+/// What helps where the page cannot be written.
+const ELSEWHERE: &str = "--output FILE puts the page elsewhere; --json writes none";
+
 /// Reports a run.
 pub(super) fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let dir = store::resolve(&edge.results(args.dir.as_deref()))
-        .context("there is nothing to report; hint: `sifbench run quick` makes a run")?;
+    let dir = store::resolve(&edge.results(args.dir.as_deref())).context("there is nothing to report")?;
     let run = store::load(&dir)?;
     let mut kinds = export::of_profile(&run.manifest);
     if args.redact {
@@ -39,13 +41,13 @@ pub(super) fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode>
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent
         .map_or(Ok(()), fs::create_dir_all)
-        .with_context(|| format!("cannot create the directory of {}", output.display()))?;
+        .with_context(|| format!("cannot create the directory of {}; hint: {ELSEWHERE}", output.display()))?;
     let recommendation = recommend::recommend(&report, &run.design, &Place::of(&run.manifest));
     let log = |attempt| store::said(&dir, attempt).iter().map(|line| redaction.text(line)).collect();
     let explanation = explain::explain(&run, &report, &log, None)?;
     let beside = Beside { recommendation: Some(&recommendation), explanation: Some(&explanation) };
     fs::write(&output, report::html::render(&report, beside))
-        .with_context(|| format!("cannot write {}", output.display()))?;
+        .with_context(|| format!("cannot write {}; hint: {ELSEWHERE}", output.display()))?;
     edge.say(&format!("report: {}", output.display()));
     Ok(ExitCode::SUCCESS)
 }

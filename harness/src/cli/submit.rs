@@ -64,10 +64,10 @@ pub(super) struct SubmitArgs {
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
     /// Nodes to ask for [default: as many as the largest case takes]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = super::count)]
     nodes: Option<std::num::NonZeroU32>,
     /// Who pays for the job
-    #[arg(long)]
+    #[arg(long, value_parser = submit::parse_account)]
     account: Option<String>,
     /// How long the job may take: H:MM:SS, H:MM or minutes [default: half as much again as the plan, and five minutes]
     #[arg(long, value_name = "TIME", value_parser = submit::parse_walltime)]
@@ -129,14 +129,20 @@ pub(super) fn submit(edge: &Edge, args: &SubmitArgs) -> anyhow::Result<ExitCode>
     }
     let plural = if nodes == 1 { "" } else { "s" };
     edge.say(&format!("asks for {nodes} node{plural} for {}: at most {hours:.2} node-hours", submit::clock(seconds)));
+    let least: f64 = job.designs.iter().map(|design| plan::estimate(design).seconds[0]).sum();
+    // What a run that is gone on with has left to do is not known here.
+    if args.resume.is_none() && (seconds as f64) < least {
+        edge.say("mind: that is shorter than the plan: the job is stopped before its end; `sifbench submit --resume` goes on");
+    }
     let file = job.dir.join("job.sh");
     let command = CommandSpec::new(&job.submit[0]).args(&job.submit[1..]).arg(file.to_string_lossy());
     if args.dry_run {
         edge.print(&format!("{}\n# {command}\n", job.script.trim_end()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    fs::create_dir_all(&job.dir).with_context(|| format!("cannot make {}", job.dir.display()))?;
-    fs::write(&file, &job.script).with_context(|| format!("cannot write {}", file.display()))?;
+    let own = "hint: submit from a directory of your own, where jobs/ can be made";
+    fs::create_dir_all(&job.dir).with_context(|| format!("cannot make {}; {own}", job.dir.display()))?;
+    fs::write(&file, &job.script).with_context(|| format!("cannot write {}; {own}", file.display()))?;
     // OAR runs it, where others read it.
     fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     let said = handed_in(edge, command)?;
@@ -230,7 +236,7 @@ fn job(edge: &Edge, args: &SubmitArgs, chosen: &mut Chosen) -> anyhow::Result<Jo
     let tasks = spreads.map(|spread| spread.per_node.get()).max().unwrap_or(1);
     let planned = || designs.iter().map(|design| submit::walltime(&plan::estimate(design))).sum();
     let seconds = args.walltime.unwrap_or_else(planned);
-    let campaign = designs.first().map_or("", |design| &design.campaign);
+    let campaign = submit::slug(designs.first().map_or("", |design| &design.campaign));
     let name = format!("sifbench-{campaign}");
     let stamp = commands::now_seconds().replace(['-', ':'], "");
     let dir = here.join("jobs").join(format!("{stamp}-{campaign}"));

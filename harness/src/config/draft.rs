@@ -163,7 +163,10 @@ mod tests {
             let error = Campaign::parse("draft", &stray).unwrap_err().to_string();
             let keys: Vec<&str> = match error.split_once("hint: one of ") {
                 Some((_, keys)) => keys.trim().split(", ").collect(),
-                None => error.split("expected").last().unwrap_or_default().split('`').skip(1).step_by(2).collect(),
+                None => {
+                    let (words, _) = error.split_once("; hint: ").unwrap();
+                    words.split("expected").last().unwrap_or_default().split('`').skip(1).step_by(2).collect()
+                }
             };
             assert!(!keys.is_empty(), "{table}: {error}");
             for key in keys {

@@ -141,7 +141,7 @@ fn faults_are_named_with_their_place() {
     let check = |from: &str, to: &str, expected: &[&str]| {
         assert!(QUICK.contains(from), "{from}");
         let error = Campaign::parse("my.toml", &QUICK.replace(from, to)).unwrap_err().to_string();
-        for part in expected.iter().chain(&["my.toml"]) {
+        for part in expected.iter().chain(&["my.toml", "; hint: "]) {
             assert!(error.contains(part), "{to}: {error}");
         }
     };
@@ -155,6 +155,10 @@ fn faults_are_named_with_their_place() {
     check("ranks = 2", "ranks = 0", &["line 7"]);
     check("ranks = 2", "app = \"each\"", &["unknown variant `each`", "`shared` or `own`", "line 7"]);
     check("silence_s", "silence", &["unknown field `silence`", "silence_s"]);
+    for deadline in ["-1.0", "0", "nan", "inf", "1e300"] {
+        let lines = format!("[limits]\ntotal_s = {deadline}");
+        check("[limits]", &lines, &["is no deadline", "hint: seconds", "total_s", "line 25"]);
+    }
     check("bandwidth =", "bandwith =", &["unknown kernel `bandwith`", "line 13, column 1", "bcast", "visit_ms"]);
     check("rounds = 2\n", "", &["missing field `rounds`", "line 11"]);
     check("visit_ms = 4", "visit_ms = 4\nbuffers = \"cold\"", &["unknown variant `cold`", "rotating", "line 17"]);
@@ -167,5 +171,7 @@ fn faults_are_named_with_their_place() {
 #[test]
 fn an_unknown_campaign_names_those_that_exist() {
     let error = text_of("qick", |_| Err(std::io::ErrorKind::NotFound.into())).unwrap_err().to_string();
-    assert!(error.contains("qick") && error.contains("quick"), "{error}");
+    assert!(error.starts_with("qick: no such campaign; hint: a TOML file, or one of: quick"), "{error}");
+    let closed = text_of("mine.toml", |_| Err(std::io::ErrorKind::PermissionDenied.into())).unwrap_err().to_string();
+    assert!(closed.starts_with("mine.toml: this campaign cannot be read (permission denied)"), "{closed}");
 }

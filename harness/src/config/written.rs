@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::ConfigError;
 use crate::{
     case::{Environment, Launcher, Settings},
-    profile::{PLAIN, Profile, Transport},
+    profile::{Deadline, PLAIN, Profile, Transport},
     record::Limits,
 };
 
@@ -27,9 +27,9 @@ pub(super) struct SettingsTable {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LimitsTable {
-    hello_s: Option<f64>,
-    silence_s: Option<f64>,
-    total_s: Option<f64>,
+    hello_s: Option<Deadline>,
+    silence_s: Option<Deadline>,
+    total_s: Option<Deadline>,
 }
 
 /// A place's sets of transport settings that take part; the first is that of the baseline.
@@ -80,7 +80,7 @@ impl SettingsTable {
 impl LimitsTable {
     /// With what `profile` says where nothing is written. Notes the keys that are the profile's.
     pub(super) fn at(self, profile: &Profile, given: &mut Vec<String>) -> Self {
-        let mut or = |key: &str, own: Option<f64>, other: Option<f64>| {
+        let mut or = |key: &str, own: Option<Deadline>, other: Option<Deadline>| {
             if own.is_none() && other.is_some() {
                 given.push(key.to_owned());
             }
@@ -98,9 +98,9 @@ impl LimitsTable {
     pub(super) fn limits(self) -> Limits {
         let usual = Limits::default();
         Limits {
-            hello_s: self.hello_s.unwrap_or(usual.hello_s),
-            silence_s: self.silence_s.unwrap_or(usual.silence_s),
-            total_s: self.total_s.unwrap_or(usual.total_s),
+            hello_s: self.hello_s.map_or(usual.hello_s, f64::from),
+            silence_s: self.silence_s.map_or(usual.silence_s, f64::from),
+            total_s: self.total_s.map_or(usual.total_s, f64::from),
         }
     }
 }

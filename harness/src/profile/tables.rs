@@ -141,11 +141,38 @@ pub struct PrivacyTable {
 pub struct LimitsTable {
     /// From the start to the first hello.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hello_s: Option<f64>,
+    pub hello_s: Option<Deadline>,
     /// Longest silence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub silence_s: Option<f64>,
+    pub silence_s: Option<Deadline>,
     /// The whole launch.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub total_s: Option<f64>,
+    pub total_s: Option<Deadline>,
+}
+
+/// Seconds to wait for something: more than none, and no more than [`Deadline::LONGEST`].
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Deadline(f64);
+
+impl Deadline {
+    /// Thirty days. No launch takes longer, and `inf` is no number in JSON, where a design is kept.
+    pub const LONGEST: f64 = 30.0 * 24.0 * 3600.0;
+}
+
+impl TryFrom<f64> for Deadline {
+    type Error = String;
+
+    fn try_from(seconds: f64) -> Result<Self, String> {
+        let good = seconds > 0.0 && seconds <= Self::LONGEST;
+        good.then_some(Self(seconds)).ok_or_else(|| {
+            format!("{seconds} is no deadline; hint: seconds, such as 30.0, and at most {} (30 days)", Self::LONGEST)
+        })
+    }
+}
+
+impl From<Deadline> for f64 {
+    fn from(deadline: Deadline) -> f64 {
+        deadline.0
+    }
 }

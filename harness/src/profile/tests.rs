@@ -61,6 +61,7 @@ fn faults_are_named_with_file_line_key_and_hint() {
     let twice = "[[host_mpi]]\nversion = \"4.1.8\"\nprefix = \"/\"\n";
     check(&format!("schema = 1\n{twice}{twice}"), &["line 6", "4.1.8 is there twice"]);
     check("schema = 1\n[[match]]\n[[match]]\nenv = [\"=x\"]", &["line 4", "match.1.env"]);
+    check("schema = 1\n[limits]\nhello_s = -1", &["line 3", "-1 is no deadline"]);
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn what_extends_changes_values_and_leaves_the_rest() {
         ("mine", ["gricad".to_owned(), "oar".to_owned()].as_slice())
     );
     assert_eq!(
-        (profile.launcher.agent.as_slice(), profile.limits.hello_s),
+        (profile.launcher.agent.as_slice(), profile.limits.hello_s.map(f64::from)),
         (["oarsh".to_owned()].as_slice(), Some(10.0))
     );
     assert_eq!(profile.site.as_ref().map(ToString::to_string).as_deref(), Some("gricad"));

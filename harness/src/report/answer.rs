@@ -36,7 +36,9 @@ fn absolute(case: &CaseReport) -> Vec<String> {
     let range = |kernel: Kernel| {
         let at =
             |(cell, figure): (&CellReport, &Figure)| format!("{} at {}", units::time(figure.time.median), cell.bytes);
-        Some(format!("{kernel} {} to {}", at(of(kernel).next()?), at(of(kernel).last()?)))
+        let (first, last) = (of(kernel).next()?, of(kernel).last()?);
+        let single = first.0.bytes == last.0.bytes;
+        Some(if single { format!("{kernel} {}", at(first)) } else { format!("{kernel} {} to {}", at(first), at(last)) })
     };
     let best = |kernel: Kernel| {
         let rate = |figure: &Figure| figure.rate.as_ref().map_or(0.0, |rate| rate.median);

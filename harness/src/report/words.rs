@@ -78,17 +78,26 @@ pub(super) fn matrix(report: &Report) -> String {
 pub(super) fn sanity(report: &Report) -> Option<String> {
     let twin = report.twin()?;
     let ratios: Vec<&Ratio> = twin.figures().filter_map(|(_, figure)| figure.ratio.as_ref()).collect();
-    let excluding = ratios.iter().filter(|r| r.interval.is_some_and(|interval| !interval.contains(1.0))).count();
+    let intervals = || ratios.iter().filter_map(|r| r.interval);
+    let excluding = intervals().filter(|interval| !interval.contains(1.0)).count();
     let claimed = ratios.iter().filter(|r| matches!(r.verdict, Verdict::Slower | Verdict::Faster)).count();
     let estimates = || ratios.iter().map(|r| r.estimate);
     let lowest = estimates().min_by(f64::total_cmp)?;
     let highest = estimates().max_by(f64::total_cmp)?;
-    Some(format!(
-        "The baseline against itself came out between {} and {} times as long; the interval excludes 1 in {excluding} of {} \
-         figures (by chance alone in about 1 of 20), and in {claimed} a difference of more than {} % is claimed.",
+    let came_out = format!(
+        "The baseline against itself came out between {} and {} times as long",
         units::ratio(lowest),
         units::ratio(highest),
-        ratios.len(),
+    );
+    let of = match intervals().count() {
+        // Without an interval nothing is excluded and nothing claimed, which says nothing of the machine.
+        0 => return Some(format!("{came_out}; its launches are too few for an interval.")),
+        all if all == ratios.len() => format!("{all} figures"),
+        some => format!("{some} figures that have one"),
+    };
+    Some(format!(
+        "{came_out}; the interval excludes 1 in {excluding} of {of} (by chance alone in about 1 of 20), and in {claimed} a \
+         difference of more than {} % is claimed.",
         report.margin.percent(),
     ))
 }

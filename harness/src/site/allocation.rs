@@ -110,7 +110,7 @@ pub enum AllocationError {
         nodes: String,
     },
     /// A file of nodes cannot be read.
-    #[error("the file of nodes {} cannot be read", path.display())]
+    #[error("the file of nodes {} cannot be read; hint: a readable file with a line `HOST slots=N` a node", path.display())]
     File {
         /// Which.
         path: PathBuf,

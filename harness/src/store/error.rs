@@ -7,11 +7,14 @@ use std::{
 
 use crate::record::SCHEMA;
 
+/// Looking for runs, for [`failed`].
+pub(super) const SEARCH: &str = "look for runs in";
+
 /// A run cannot be written, or cannot be read as what it claims to be.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file system refuses.
-    #[error("cannot {what} {}; hint: {}", path.display(), advice(source))]
+    #[error("cannot {what} {}; hint: {}", path.display(), advice(what, source))]
     Io {
         /// What was being done.
         what: &'static str,
@@ -27,7 +30,7 @@ pub enum StoreError {
         dir: PathBuf,
     },
     /// There is no run to be found.
-    #[error("no run in {}; hint: `sifbench run` makes one; --results and SIFBENCH_RESULTS say where runs are kept", path.display())]
+    #[error("no run in {}; hint: `sifbench run` makes one; SIFBENCH_RESULTS says where runs are kept, and a directory of them can be named", path.display())]
     NoRun {
         /// Where one was looked for.
         path: PathBuf,
@@ -102,16 +105,21 @@ pub(super) fn failed<E: Into<io::Error>>(what: &'static str, path: &Path) -> imp
     move |source| StoreError::Io { what, path, source: source.into() }
 }
 
-fn advice(error: &io::Error) -> &'static str {
+fn advice(what: &str, error: &io::Error) -> &'static str {
+    let reads = ["read", "find", SEARCH].contains(&what);
     match error.kind() {
+        ErrorKind::PermissionDenied if reads => {
+            "`ls -ld` tells who may read it; whoever may can make a copy of the run by `sifbench export`"
+        }
+        ErrorKind::NotADirectory if reads => "the directory of a run is wanted, or one with runs in it",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             "make room there, or give another place with --results; what is committed is safe, --resume goes on"
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "another place can be given with --results or SIFBENCH_RESULTS"
+            "another place can be given: --results or SIFBENCH_RESULTS, or --to of a copy"
         }
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-            "a directory is needed there; another place can be given with --results or SIFBENCH_RESULTS"
+            "a directory is needed there; another place can be given: --results or SIFBENCH_RESULTS, or --to of a copy"
         }
         ErrorKind::NotFound => "does the directory exist, and is it whole?",
         _ => "is the file system healthy? What is committed is safe, --resume goes on",
@@ -126,10 +134,12 @@ mod tests {
 
     #[test]
     fn what_the_file_system_refuses_comes_with_advice() {
-        let check = |errno: Errno, expected: &str| {
-            let text = failed("write", Path::new("results/x"))(errno).to_string();
-            assert!(text.starts_with("cannot write results/x; hint: ") && text.contains(expected), "{errno}: {text}");
+        let of = |what: &'static str, errno: Errno, expected: &str| {
+            let text = failed(what, Path::new("results/x"))(errno).to_string();
+            let begin = format!("cannot {what} results/x; hint: ");
+            assert!(text.starts_with(&begin) && text.contains(expected), "{errno}: {text}");
         };
+        let check = |errno: Errno, expected: &str| of("write", errno, expected);
         check(Errno::NOSPC, "make room");
         check(Errno::DQUOT, "make room");
         check(Errno::ACCESS, "another place");
@@ -139,5 +149,9 @@ mod tests {
         check(Errno::EXIST, "a directory is needed");
         check(Errno::NOENT, "exist");
         check(Errno::IO, "healthy");
+        // Who only reads has no place to choose.
+        of("read", Errno::ACCESS, "who may read it");
+        of(SEARCH, Errno::ACCESS, "who may read it");
+        of(SEARCH, Errno::NOTDIR, "the directory of a run is wanted");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     ATTEMPTS, CLOSED, MANIFEST,
-    error::{StoreError, failed},
+    error::{SEARCH, StoreError, failed},
     read,
 };
 use crate::record::Manifest;
@@ -24,14 +24,17 @@ pub fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     if path.join(MANIFEST).is_file() {
         return Ok(path.to_owned());
     }
-    let mut runs = Vec::new();
-    let found = find(path, DEPTH, &mut runs);
-    match runs.into_iter().max() {
-        Some((_, run)) => Ok(run),
-        None => Err(match found {
-            Err(error) if error.kind() != ErrorKind::NotFound => failed("look for runs in", path)(error),
-            Ok(()) | Err(_) => StoreError::NoRun { path: path.to_owned() },
-        }),
+    let (mut runs, mut closed) = (Vec::new(), Vec::new());
+    find(path, DEPTH, &mut runs, &mut closed);
+    newest(path, runs, closed)
+}
+
+/// The newest of `runs`; where there is none, what kept us from looking comes before that there is none.
+fn newest(path: &Path, runs: Vec<(String, PathBuf)>, closed: Vec<(PathBuf, io::Error)>) -> Result<PathBuf, StoreError> {
+    match (runs.into_iter().max(), closed.into_iter().next()) {
+        (Some((_, run)), _) => Ok(run),
+        (None, Some((dir, error))) => Err(failed(SEARCH, &dir)(error)),
+        (None, None) => Err(StoreError::NoRun { path: path.to_owned() }),
     }
 }
 
@@ -55,9 +58,15 @@ pub fn is_closed(dir: &Path) -> bool {
     dir.join(CLOSED).is_file()
 }
 
-/// Collects the runs below `dir`, each with its start.
-fn find(dir: &Path, depth: u32, runs: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
-    for entry in fs::read_dir(dir)?.flatten() {
+/// Collects the runs below `dir`, each with its start, and the directories that could not be looked into: somebody else's
+/// hold no run of ours, but where nothing else is found there may be one.
+fn find(dir: &Path, depth: u32, runs: &mut Vec<(String, PathBuf)>, closed: &mut Vec<(PathBuf, io::Error)>) {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return,
+        Err(error) => return closed.push((dir.to_owned(), error)),
+    };
+    for entry in entries.flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         // Hidden ones are being made, or were left by a harness that was killed as it made one.
         if name.starts_with('.') || !path.is_dir() {
@@ -69,14 +78,28 @@ fn find(dir: &Path, depth: u32, runs: &mut Vec<(String, PathBuf)>) -> io::Result
                 read::document::<Manifest>(&path.join(MANIFEST)).map(|(manifest, _)| stamp(&manifest.started));
             runs.push((started.unwrap_or(name), path));
         } else if depth > 1 {
-            // Somebody else's directory that cannot be read holds no run of ours.
-            let _ = find(&path, depth - 1, runs);
+            find(&path, depth - 1, runs, closed);
         }
     }
-    Ok(())
 }
 
 /// A time as it stands in a directory's name: `2026-11-24T02:30:00Z` becomes `20261124T023000Z`.
 pub(super) fn stamp(time: &str) -> String {
     time.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_closed_to_us_is_not_one_without_runs() {
+        let barred = || vec![(PathBuf::from("results/theirs"), io::Error::from(ErrorKind::PermissionDenied))];
+        let text = |runs, closed| newest(Path::new("results"), runs, closed).unwrap_err().to_string();
+        let (barred_only, nothing) = (text(Vec::new(), barred()), text(Vec::new(), Vec::new()));
+        assert!(barred_only.starts_with("cannot look for runs in results/theirs; hint: `ls -ld`"), "{barred_only}");
+        assert!(nothing.starts_with("no run in results; hint: `sifbench run`"), "{nothing}");
+        let ours = ("20261124T023000Z".to_owned(), PathBuf::from("results/a/b"));
+        assert_eq!(newest(Path::new("results"), vec![ours], barred()).unwrap(), Path::new("results/a/b"));
+    }
 }
