@@ -270,7 +270,7 @@ fn a_kit_measures_without_network_home_and_cache() {
     let recorded = |file: &str| made.manifest.files.iter().find(|fact| fact.path == root.join(file)).unwrap();
     assert_eq!(recorded("kit.json").sha256, kit.sha256);
     for packed in &kit.manifest.files {
-        let harness::kit::Content::File { sha256, .. } = &packed.content else { continue };
+        let harness::tree::Content::File { sha256, .. } = &packed.content else { continue };
         if packed.path == "sifbench" || packed.path.starts_with("images/") || packed.path.ends_with("/bench-app") {
             assert_eq!(recorded(&packed.path).sha256, *sha256);
         }
