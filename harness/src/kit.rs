@@ -7,13 +7,16 @@ pub mod pack;
 
 use std::{
     fmt, fs, io,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{cache::Kind, id::Sha256};
+use crate::{
+    cache::Kind,
+    id::Sha256,
+    tree::{self, Content, Entry, look, walk},
+};
 
 /// What a kit says of itself, beside its sifbench.
 pub const MANIFEST: &str = "kit.json";
@@ -42,38 +45,7 @@ pub struct Manifest {
     /// Campaigns that find all they run: names of built-in ones, paths of others.
     pub campaigns: Vec<String>,
     /// Everything in it but this file and [`SUMS`], by path.
-    pub files: Vec<Packed>,
-}
-
-/// A file of a kit.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Packed {
-    /// Below the kit's directory.
-    pub path: String,
-    /// What it is.
-    #[serde(flatten)]
-    pub content: Content,
-}
-
-/// What a file of a kit is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Content {
-    /// A symbolic link.
-    Link {
-        /// As it is written.
-        link: String,
-    },
-    /// A regular file.
-    File {
-        /// Its digest.
-        sha256: Sha256,
-        /// Its length.
-        bytes: u64,
-        /// Whether it can be run.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        executable: bool,
-    },
+    pub files: Vec<Entry>,
 }
 
 /// A kit cannot be used.
@@ -232,30 +204,7 @@ fn fault(path: &Path, packed: &Content) -> Option<Fault> {
     }
 }
 
-/// What lies at `path`.
-fn look(path: &Path) -> io::Result<Content> {
-    let meta = fs::symlink_metadata(path)?;
-    if meta.is_symlink() {
-        let link = fs::read_link(path)?.into_os_string().into_string();
-        return Ok(Content::Link { link: link.map_err(|_| io::ErrorKind::InvalidData)? });
-    }
-    let sha256 = Sha256::of_reader(&mut fs::File::open(path)?)?;
-    Ok(Content::File { sha256, bytes: meta.len(), executable: meta.permissions().mode() & 0o111 != 0 })
-}
-
-/// All files and links at or below `path`, sorted.
-fn walk(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    if !fs::symlink_metadata(path)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    let mut below = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    below.sort();
-    below.iter().try_for_each(|path| walk(path, files))
-}
-
 /// What a kit with these files is called.
-fn id(files: &[Packed]) -> String {
-    let line = |packed: &Packed| serde_json::to_string(packed).unwrap_or_else(|e| unreachable!("plain data: {e}"));
-    Sha256::of(files.iter().map(line).collect::<Vec<_>>().join("\n").as_bytes()).short(12).to_owned()
+fn id(files: &[Entry]) -> String {
+    tree::digest(files).short(12).to_owned()
 }

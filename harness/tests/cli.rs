@@ -59,11 +59,14 @@ fn plan_shows_what_is_brought_to_the_nodes_and_run_from_there() {
     };
     let commands = |plan: &str| plan.lines().filter(|line| !line.starts_with('#')).collect::<String>();
     let staged = plan(&["--stage", "/disk"]);
-    assert!(staged.contains("# first: images and bench-app to /disk, on each node"), "{staged}");
+    assert!(
+        staged.contains("# first: images, bench-app and Open MPIs of the cache to /disk, on each node"),
+        "{staged}"
+    );
     // What is absent is absent where it is made.
     assert!(staged.contains("absent") && staged.contains("/images/openmpi-4.1.8"), "{staged}");
     assert!(commands(&staged).contains("/disk/sifbench-NAME/openmpi-4.1.8"), "{staged}");
-    assert!(!commands(&staged).contains("/images/"), "{staged}");
+    assert!(!commands(&staged).contains("/images/") && !commands(&staged).contains("/mpi/"), "{staged}");
     assert_eq!(plan(&["--stage", "none"]), plan(&[]));
 }
 

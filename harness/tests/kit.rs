@@ -165,6 +165,9 @@ fn in_kit(root: &Path, words: &[&str]) -> Output {
 
 const CAMPAIGN: &str = "schema = 1\nname = \"kit\"\nmodes = [\"native\", \"embedded\", \"hybrid\", \"hybrid-sharens\"]\nversions = [\"4.1.8\"]\n\
     ranks = 2\nblocks = 1\nseed = 1\n[workload]\nlatency = [\"8\"]\nrounds = 1\nvisit_ms = 3\n[settings.mca]\nbtl = \"^ofi\"\n";
+/// The modes that load libraries of the host's Open MPI, for one of Debian's packages.
+const DEBIANS: &str = "schema = 1\nname = \"debian\"\nmodes = [\"native\", \"bind\"]\nversions = [\"4.1.4\"]\n\
+    ranks = 2\nblocks = 1\nseed = 1\n[workload]\nlatency = [\"8\"]\nrounds = 1\nvisit_ms = 3\n";
 
 #[test]
 fn the_harness_of_a_kit_runs_what_lies_beside_it_and_nothing_that_differs() {
@@ -222,16 +225,17 @@ const CUT_OFF: &str = r#"
         exec unshare --user --map-user="$1" --map-group="$2" sh -c "$3"' sh "$user" "$group" "$1""#;
 
 #[test]
-#[ignore = "needs a static sifbench, Apptainer, Open MPI 4.1.8 and its image (scripts/test)"]
+#[ignore = "needs a static sifbench, Apptainer, Open MPI 4.1.8 and its image, Debian's 4.1.4 (scripts/test)"]
 fn a_kit_measures_without_network_home_and_cache() {
     let tool = std::env::var("SIFBENCH_TEST_STATIC").unwrap();
     // /tmp is where launches have their own files.
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let place = |name: &str| dir.path().join(name);
     fs::write(place("kit.toml"), CAMPAIGN).unwrap();
+    fs::write(place("debian.toml"), DEBIANS).unwrap();
     fs::create_dir(place("home")).unwrap();
     let pack = |archive: &str| {
-        let words = ["kit", "build", "--campaign", "kit.toml", "--output", archive];
+        let words = ["kit", "build", "--campaign", "kit.toml", "--campaign", "debian.toml", "--output", archive];
         let output = Command::new(&tool).args(words).current_dir(dir.path()).output().unwrap();
         assert!(output.status.success(), "{}", text(&output));
         fs::read(place(archive)).unwrap()
@@ -265,18 +269,30 @@ fn a_kit_measures_without_network_home_and_cache() {
     for record in &made.records {
         assert_eq!(record.outcome, Outcome::Completed, "{}: {:?}", record.command, record.said);
     }
+    let run = "exec ./sifbench run campaigns/debian.toml --here --site kit --results ../debian";
+    let output = cut_off(&(path.clone() + run));
+    assert!(output.status.success(), "{}", text(&output));
+    let debians = store::load(&store::resolve(&place("debian")).unwrap()).unwrap();
+    for record in &debians.records {
+        assert_eq!(record.outcome, Outcome::Completed, "{}: {:?}", record.command, record.said);
+        assert!(Path::new(&record.command.program).starts_with(root.join("mpi")), "{}", record.command);
+    }
     let kit = Kit::open(&root).unwrap();
     assert_eq!(made.manifest.facts["kit"], kit.manifest.id);
     let recorded = |file: &str| made.manifest.files.iter().find(|fact| fact.path == root.join(file)).unwrap();
     assert_eq!(recorded("kit.json").sha256, kit.sha256);
     for packed in &kit.manifest.files {
-        let harness::kit::Content::File { sha256, .. } = &packed.content else { continue };
-        if packed.path == "sifbench" || packed.path.starts_with("images/") || packed.path.ends_with("/bench-app") {
+        let harness::tree::Content::File { sha256, .. } = &packed.content else { continue };
+        if packed.path == "sifbench"
+            || packed.path.starts_with("images/openmpi-")
+            || packed.path.ends_with("/bench-app")
+        {
             assert_eq!(recorded(&packed.path).sha256, *sha256);
         }
     }
 
-    let image = kit.manifest.files.iter().find(|packed| packed.path.ends_with(".sif")).unwrap().path.clone();
+    let image =
+        kit.manifest.files.iter().find(|packed| packed.path.starts_with("images/openmpi-")).unwrap().path.clone();
     let mut bytes = fs::read(root.join(&image)).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -1,8 +1,11 @@
 //! What synthetic runs recommend.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::disallowed_methods, reason = "a test has a shell read what is typed")]
 
 #[expect(dead_code, reason = "other tests use the rest")]
 mod synthetic;
+
+use std::process::Command;
 
 use harness::{
     case::Launcher,
@@ -104,6 +107,28 @@ fn commands_are_typed_as_the_place_of_the_run_wants_them() {
         Launcher::Srun,
         &["srun --nodes=2 --ntasks=2 --ntasks-per-node=1", "--mpi=pmix_v4", "singularity exec", "!--nodelist"],
     );
+}
+
+/// A shell reads of them what the run got, wherever they are typed.
+#[test]
+fn variables_of_a_profile_are_those_of_the_shell_in_which_commands_are_typed() {
+    let mut run = synthetic::quick(16, 1);
+    let text = "schema = 1\n[container]\nruntime = \"$HOME/bin/apptainer\"\n\
+        [[host_mpi]]\nversion = \"4.1.8\"\nprefix = \"$HOME/mpi\"\nsetup.source = [\"$HOME/env.sh\"]\n\
+        env = { A = \"/x:${WORK}\", B = \"$HOME costs 5$\" }\n";
+    let fact = ProfileFact { name: "own".into(), why: String::new(), text: text.into(), setup: Default::default() };
+    run.manifest.profile = Some(fact);
+    let commands = of(&run).choice.unwrap().commands;
+    assert_eq!(commands[0], "source \"$HOME\"/env.sh");
+    let words = |command: &str| -> Vec<String> {
+        let read = format!("set -- {command}; printf '%s\\n' \"$@\"");
+        let shell = Command::new("sh").args(["-c", &read]).env("HOME", "/home/a b").env("WORK", "/w").output().unwrap();
+        String::from_utf8(shell.stdout).unwrap().lines().map(str::to_owned).collect()
+    };
+    assert_eq!(words(&commands[0]), ["source", "/home/a b/env.sh"]);
+    let launch = words(&commands[1]);
+    assert_eq!(launch[..2], ["A=/x:/w", "B=/home/a b costs 5$"], "{}", commands[1]);
+    assert_eq!(launch[launch.len() - 5..], ["/home/a b/bin/apptainer", "exec", "--sharens", "IMG", "./app"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use harness::{
     record::FileFact,
     run::staging::{Staged, StagingError, Wanted},
     site::nodes::Nodes,
+    tree,
 };
 
 const SIFBENCH: &str = env!("CARGO_BIN_EXE_sifbench");
@@ -56,13 +57,28 @@ impl Bench {
         FileFact { name: format!("image {name}"), path, sha256: Sha256::of(text.as_bytes()) }
     }
 
-    /// Stages files on this node alone.
-    fn stage<'r>(&self, room: &'r Room, files: &[FileFact], place: &Path) -> Result<Staged<'r>, StagingError> {
+    /// An Open MPI of the host, of one program.
+    fn openmpi(&self, text: &str) -> FileFact {
+        let path = self.at("images").join("openmpi");
+        fs::create_dir_all(path.join("bin")).unwrap();
+        fs::write(path.join("bin/mpirun"), text).unwrap();
+        let sha256 = tree::digest(&tree::entries(&path).unwrap());
+        FileFact { name: "host openmpi".into(), path, sha256 }
+    }
+
+    /// Stages files and trees on this node alone.
+    fn stage<'r>(
+        &self,
+        room: &'r Room,
+        (files, trees): (&[FileFact], &[FileFact]),
+        place: &Path,
+    ) -> Result<Staged<'r>, StagingError> {
         let nodes = Nodes { tool: SIFBENCH.into(), ..Nodes::alone("here") };
         // The name by which a node answers.
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         let nodes = Nodes { list: vec![harness::site::Node::new(host.trim(), 2)], ..nodes };
-        Staged::make(room, (&nodes, env()), &Wanted { place, files: files.to_vec(), sbcast: None }, &|_| {})
+        let (files, trees) = (files.to_vec(), trees.to_vec());
+        Staged::make(room, (&nodes, env()), &Wanted { place, files, trees, sbcast: None }, &|_| {})
     }
 }
 
@@ -89,7 +105,8 @@ fn what_is_staged_stays_beside_attempts_that_come_and_go_and_goes_with_the_run()
     let bench = Bench::new();
     let room = bench.room();
     let files = [bench.image("a.sif", "one"), bench.image("b.sif", "two")];
-    let staged = bench.stage(&room, &files, &bench.at("disk")).unwrap();
+    let trees = [bench.openmpi("run")];
+    let staged = bench.stage(&room, (&files, &trees), &bench.at("disk")).unwrap();
     let fact = staged.fact().clone();
     assert_eq!((fact.by.as_str(), fact.place.as_path()), ("copy", bench.at("disk").as_path()));
     assert_eq!(bench.on_disk(), std::slice::from_ref(&fact.directory));
@@ -100,6 +117,9 @@ fn what_is_staged_stays_beside_attempts_that_come_and_go_and_goes_with_the_run()
         assert_eq!(fs::read_to_string(&file.path).unwrap(), text);
         assert!(file.path.starts_with(&fact.directory) && file.from.starts_with(bench.at("images")), "{file:?}");
     }
+    let [openmpi] = &fact.trees[..] else { panic!("{fact:?}") };
+    assert_eq!((&openmpi.from, &openmpi.path), (&trees[0].path, &fact.directory.join("openmpi")));
+    assert_eq!(fs::read_to_string(openmpi.path.join("bin/mpirun")).unwrap(), "run");
     assert_eq!(staged.close().unwrap(), Vec::<String>::new());
     assert!(bench.on_disk().is_empty() && !bench.at("scratch").exists());
     assert!(bench.at("images/a.sif").exists());
@@ -109,18 +129,22 @@ fn what_is_staged_stays_beside_attempts_that_come_and_go_and_goes_with_the_run()
 fn what_cannot_be_staged_says_where_and_leaves_nothing() {
     let bench = Bench::new();
     let room = bench.room();
-    let check = |files: &[FileFact], place: &Path, parts: &[&str]| {
-        let error = bench.stage(&room, files, place).unwrap_err().to_string();
+    let check_all = |parts_of: (&[FileFact], &[FileFact]), place: &Path, parts: &[&str]| {
+        let error = bench.stage(&room, parts_of, place).unwrap_err().to_string();
         parts.iter().for_each(|part| assert!(error.contains(part), "{part}: {error}"));
         assert!(error.contains("; hint: "), "{error}");
         assert!(bench.on_disk().is_empty() && !bench.at("scratch").exists(), "{error}");
     };
+    let check = |files: &[FileFact], place: &Path, parts: &[&str]| check_all((files, &[]), place, parts);
     let good = bench.image("a.sif", "one");
     let replaced = FileFact { sha256: Sha256::of(b"as it was"), ..bench.image("b.sif", "as it is") };
     check(&[good.clone(), replaced], &bench.at("disk"), &["images/b.sif", "is due", "replaced since"]);
     let gone = FileFact { path: bench.at("images/gone.sif"), ..good.clone() };
     check(&[gone], &bench.at("disk"), &["images/gone.sif", "No such file"]);
-    check(&[good], &bench.at("nowhere"), &["nowhere", "No such file", "--stage"]);
+    check(std::slice::from_ref(&good), &bench.at("nowhere"), &["nowhere", "No such file", "--stage"]);
+    let as_it_was = bench.openmpi("run");
+    bench.openmpi("another");
+    check_all((&[good], &[as_it_was]), &bench.at("disk"), &["images/openmpi", "is due", "replaced since"]);
 }
 
 #[test]

@@ -270,12 +270,13 @@ pub(super) fn carry_out<'e>(
     // A run that goes on may do so in another job.
     place.prove_pmi(edge, &run.design)?;
     if place.staged.is_none()
-        && let Some(staged) = staging::bring(edge, place, &run.design, &run.manifest.files)?
+        && let Some(staged) =
+            staging::bring(edge, place, (&run.design, &run.manifest.files), run.manifest.staged.first())?
     {
         store.staged(staged)?;
     }
     let staged = place.staged.take();
-    let design = staged.as_ref().map_or_else(|| run.design.clone(), |staged| moved(&run.design, &staged.fact().files));
+    let design = staged.as_ref().map_or_else(|| run.design.clone(), |staged| moved(&run.design, staged.fact().parts()));
     let (plain, scheduled) = (place.plain_env(edge), place.scheduled_env(edge, &run.design));
     let env = Envs { plain: &plain, scheduled: &scheduled };
     let runtime = &place.runtime;
@@ -372,7 +373,7 @@ pub(super) fn create<'e>(edge: &'e Edge, place: &mut Place<'e>, fresh: Fresh) ->
     let kit = kit::proved(edge, &used(&design))?;
     place.has_runtime(edge, &design)?;
     let files = files(&design, kit.as_ref(), &place.chosen)?;
-    let staged: Vec<Staging> = staging::bring(edge, place, &design, &files)?.into_iter().collect();
+    let staged: Vec<Staging> = staging::bring(edge, place, (&design, &files), None)?.into_iter().collect();
     facts.extend(staged.iter().map(|staged| ("images_from".to_owned(), staging::told(staged))));
     facts.extend(kit.as_ref().map(|kit| ("kit".to_owned(), kit.manifest.id.clone())));
     let manifest = Manifest {

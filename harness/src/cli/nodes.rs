@@ -57,8 +57,8 @@ pub struct NodeArgs {
     /// What `srun --mpi` is given [env: SIFBENCH_PMI] [default: the first of its list with which ranks find each other]
     #[arg(long, value_name = "NAME")]
     pmi: Option<String>,
-    /// Bring images and bench-app to this directory of each node's own disk first, and run them from there; none leaves them
-    /// where they are [env: SIFBENCH_STAGE] [default: the profile's container.stage_to, else none]
+    /// Bring images, bench-app and sifbench's Open MPIs to this directory of each node's own disk first, and run them from
+    /// there; none leaves them where they are [env: SIFBENCH_STAGE] [default: the profile's container.stage_to, else none]
     #[arg(long, value_name = "DIR|none")]
     pub(super) stage: Option<String>,
 }
@@ -180,7 +180,9 @@ impl Place<'_> {
             lines.push(format!("from it: {}", keys.join(", ")));
         }
         let to = self.stage_to.iter();
-        lines.extend(to.map(|to| format!("first: images and bench-app to {to}, on each node; removed at the end")));
+        lines.extend(to.map(|to| {
+            format!("first: images, bench-app and Open MPIs of the cache to {to}, on each node; removed at the end")
+        }));
         let unset = self.chosen.unset.iter();
         lines.extend(unset.map(|unset| format!("mind: {} names {}, which is not set", unset.key, unset.variable)));
         for version in hosts_of(design) {

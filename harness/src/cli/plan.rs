@@ -1,6 +1,6 @@
 //! `sifbench plan`: the exact commands, and nothing is run.
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use bench_app::gate::{Entrance, Job};
 use serde::Serialize;
@@ -11,12 +11,13 @@ use super::{
     edge::Edge,
     nodes::{NodeArgs, Place},
     profile::Chosen,
+    staging,
 };
 use crate::{
     compose::{Commands, Ground, InstanceCommands},
     plan,
     record::{Design, Purpose},
-    run::{self, staging::imagined},
+    run,
 };
 
 /// One planned launch, for `plan --json`.
@@ -58,7 +59,7 @@ fn planned(edge: &Edge, args: &CampaignArgs, nodes: &NodeArgs) -> anyhow::Result
     let design = resolved(edge, &campaign, &args.overrides(), &chosen)?;
     let place = Place::imagined(edge, nodes, chosen, &design)?;
     let absent = missing(&design, &place.chosen);
-    let design = place.stage_to.as_ref().map_or(design.clone(), |place| imagined(&design, Path::new(place)));
+    let design = staging::planned(edge, &place, &design)?;
     let ground = Ground { runtime: &place.runtime, nodes: &place.nodes, instance: "sifbench-NAME", gate: None };
     let launches = (0..=design.blocks + 1).flat_map(|number| plan::block(&design, number));
     let planned = launches.map(|launch| {

@@ -1,6 +1,11 @@
-//! Where images are run from: where they lie, or brought to each node's own disk first.
+//! Where images and Open MPIs are run from: where they lie, or brought to each node's own disk first.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
 
 use super::{
     edge::{Edge, Refused},
@@ -8,12 +13,15 @@ use super::{
     profile::Chosen,
 };
 use crate::{
+    case::HostMpi,
+    mpi,
     process::Env,
     profile::{self, Unset},
     record::{Design, FileFact, Staging},
-    run::staging::{Staged, Wanted, paths},
+    run::staging::{Staged, Wanted, imagined, paths},
     site::{Scheduler, nodes::job_variables},
     store::Run,
+    tree,
 };
 
 /// What profiles call it.
@@ -46,12 +54,54 @@ pub(super) fn as_begun(place: &mut Place<'_>, args: &NodeArgs, run: &Run) -> Res
     Err(Refused { reason: format!("{reason}, and half of it would be made otherwise"), hint })
 }
 
-/// Brings what a design runs to the nodes, where that is asked for; what was brought.
+/// The Open MPIs of hosts in a design that may be launched here, by where they lie: those that can be brought elsewhere, and those
+/// that stay, which are the site's or were compiled for their place.
+fn hosts<'d>(edge: &Edge, chosen: &Chosen, design: &'d Design) -> anyhow::Result<[BTreeMap<&'d Path, &'d HostMpi>; 2]> {
+    let (cache, catalogue) = (edge.cache(), edge.catalogue()?);
+    let cases = design.cases.iter().chain(&design.probes).filter(|case| !chosen.refuses(case));
+    let hosts = cases.filter_map(|case| case.stack.host()).map(|host| (host.prefix.as_path(), host));
+    let (moving, staying) = hosts.partition(|(prefix, host)| mpi::moves(&cache, &catalogue, &host.mpi.version, prefix));
+    Ok([moving, staying])
+}
+
+/// A design as it will be launched here: what is to be staged lies in a directory that has no name yet.
+pub(super) fn planned(edge: &Edge, place: &Place<'_>, design: &Design) -> anyhow::Result<Design> {
+    let Some(to) = &place.stage_to else { return Ok(design.clone()) };
+    let [moving, _] = hosts(edge, &place.chosen, design)?;
+    let trees: Vec<PathBuf> = moving.into_keys().map(Path::to_owned).collect();
+    Ok(imagined(design, Path::new(to), &trees))
+}
+
+/// The Open MPIs of hosts that are to be brought, with their digests: of a run that was begun before those that were brought then,
+/// as they were.
+fn trees(edge: &Edge, chosen: &Chosen, design: &Design, begun: Option<&Staging>) -> anyhow::Result<Vec<FileFact>> {
+    let [moving, staying] = hosts(edge, chosen, design)?;
+    if begun.is_none() {
+        staying.values().for_each(|HostMpi { mpi, prefix, .. }| {
+            edge.say(&format!("Open MPI {} stays in {}: it was made for that place", mpi.version, prefix.display()));
+        });
+    }
+    let tree = |(path, host): (&Path, &HostMpi)| {
+        let sha256 = match begun {
+            Some(begun) => begun.trees.iter().find(|tree| tree.from == path)?.sha256.clone(),
+            None => match tree::entries(path).context("it is to be staged; hint: --stage none leaves it where it is") {
+                Ok(entries) => tree::digest(&entries),
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        let name = format!("host {} {}", host.mpi.implementation, host.mpi.version);
+        Some(Ok(FileFact { name, path: path.to_owned(), sha256 }))
+    };
+    moving.into_iter().filter_map(tree).collect()
+}
+
+/// Brings what a design runs to the nodes, where that is asked for; what was brought. A run that was `begun` with some staged
+/// gets the same again.
 pub(super) fn bring<'e>(
     edge: &'e Edge,
     place: &mut Place<'e>,
-    design: &Design,
-    files: &[FileFact],
+    (design, files): (&Design, &[FileFact]),
+    begun: Option<&Staging>,
 ) -> anyhow::Result<Option<Staging>> {
     let Some(text) = &place.stage_to else { return Ok(None) };
     let to = profile::expanded(KEY, text, edge.env()).map_err(|Unset { variable, .. }| Refused {
@@ -73,20 +123,26 @@ pub(super) fn bring<'e>(
     let files: Vec<FileFact> = files.iter().filter(|file| used.contains(&file.path)).cloned().collect();
     let sbcast = place.allocation.scheduler == Scheduler::Slurm && edge.on_path("sbcast").is_some();
     let sbcast = sbcast.then(|| Env::from_parent(edge.env(), job_variables(true)).without("SLURM_EXPORT_ENV"));
-    let count = files.len();
-    let wanted = Wanted { place: Path::new(&to), files, sbcast };
+    let trees = trees(edge, &place.chosen, design, begun)?;
+    let brought = match (files.len(), trees.len()) {
+        (files, 0) => format!("{files} files"),
+        (files, 1) => format!("{files} files and an Open MPI"),
+        (files, trees) => format!("{files} files and {trees} Open MPIs"),
+    };
+    let wanted = Wanted { place: Path::new(&to), files, trees, sbcast };
     let env = place.scheduled_env(edge, design);
     let staged = Staged::make(edge.room(), (&place.nodes, env), &wanted, &|text| edge.say(text))?;
     let fact = staged.fact().clone();
     let nodes = fact.nodes.join(", ");
-    edge.say(&format!("staged {count} files to {} on {nodes} ({})", fact.directory.display(), fact.by));
+    edge.say(&format!("staged {brought} to {} on {nodes} ({})", fact.directory.display(), fact.by));
     place.staged = Some(staged);
     Ok(Some(fact))
 }
 
 /// As a fact of a run that others are compared with.
 pub(super) fn told(staged: &Staging) -> String {
-    format!("each node's own disk ({})", staged.place.display())
+    let with = if staged.trees.is_empty() { "" } else { ", with the host's Open MPI" };
+    format!("each node's own disk ({}){with}", staged.place.display())
 }
 
 /// Removes what was brought, and tells of what could not be removed.

@@ -1,5 +1,7 @@
 //! What can be seen of a launch, one sign each, and the words for what was seen.
 
+use std::path::Path;
+
 use bench_app::{
     Bytes,
     event::{Namespace, RankFacts, ReadPeer},
@@ -9,6 +11,7 @@ use super::{Known, said};
 use crate::{
     compose::MPI_IN_IMAGE,
     id::MpiVersion,
+    process::OWNED,
     record::{Outcome, Phase, lost::Part, ranks_of},
 };
 
@@ -317,10 +320,17 @@ fn foreign_prefix(known: &Known<'_>) -> Option<String> {
     let inside = known.case.stack.image().is_some_and(|image| image.mpi.is_some());
     let belongs = |value: &str| match inside {
         true => value.starts_with(MPI_IN_IMAGE) || value.starts_with("/usr"),
-        false => host.is_none_or(|host| std::path::Path::new(value).starts_with(host)),
+        false => host.is_none_or(|host| Path::new(value).starts_with(host) || is_staged(Path::new(value), host)),
     };
     let (name, value) = boot.prefixes.iter().find(|(_, value)| !belongs(value))?;
     Some(format!("{name} is {value} where the ranks are"))
+}
+
+/// Whether a path lies in what was brought to the node from `prefix`, which keeps its name.
+fn is_staged(path: &Path, prefix: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let of_run = |place: &Path| place.parent().and_then(name).is_some_and(|name| name.starts_with(OWNED));
+    path.ancestors().any(|place| of_run(place) && name(place) == name(prefix))
 }
 
 /// The version of the library that the ranks load, as loaded where they came so far, else as declared.
@@ -344,4 +354,20 @@ fn ticks(known: &Known<'_>) -> Option<String> {
         let multiple = near(*ns)?;
         Some(format!("{kernel} {bytes} takes {:.2} ms, {multiple} times the 4 ms of a tick at HZ 250", ns / 1e6))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_staged_is_known_by_its_name_in_a_directory_of_ours() {
+        let check = |path: &str, expected: bool| {
+            assert_eq!(is_staged(Path::new(path), Path::new("/cache/mpi/openmpi-4.1.4-3a25")), expected, "{path}");
+        };
+        check("/tmp/sifbench-1000-0123abcd/openmpi-4.1.4-3a25", true);
+        check("/tmp/sifbench-1000-0123abcd/openmpi-4.1.4-3a25/lib/pmix", true);
+        check("/tmp/sifbench-1000-0123abcd/openmpi-5.0.11-e216", false);
+        check("/opt/openmpi-4.1.4-3a25", false);
+    }
 }

@@ -11,8 +11,11 @@ use std::{
 
 use tar::{Builder, EntryType, Header};
 
-use super::{Content, MANIFEST, Manifest, Packed, SCHEMA, SUMS, TOOL, id, look, walk};
-use crate::id::Sha256;
+use super::{MANIFEST, Manifest, SCHEMA, SUMS, TOOL, id};
+use crate::{
+    id::Sha256,
+    tree::{Content, Entry, look, walk},
+};
 
 /// When everything in a kit was made. Not the epoch, which tar warns of and which file systems that delete what is old would.
 const MTIME: u64 = 1_767_225_600;
@@ -114,9 +117,9 @@ impl Packing {
                     Content::File { sha256: Sha256::of(text.as_bytes()), bytes: text.len() as u64, executable: false }
                 }
             };
-            Ok(Packed { path: path.clone(), content })
+            Ok(Entry { path: path.clone(), content })
         };
-        let files: Vec<Packed> = self.parts.iter().map(packed).collect::<Result<_, _>>()?;
+        let files: Vec<Entry> = self.parts.iter().map(packed).collect::<Result<_, _>>()?;
         let campaigns = self.campaigns.clone();
         Ok(Manifest { schema: SCHEMA, id: id(&files), tool: tool.into(), arch: arch.into(), campaigns, files })
     }
@@ -224,7 +227,7 @@ impl<R: io::Read> io::Read for Counted<R> {
 /// What `sha256sum --check` reads.
 fn sums(manifest: &Manifest, json: &str) -> String {
     let line = |sha256: &Sha256, path: &str| format!("{sha256}  {path}\n");
-    let of_file = |packed: &Packed| match &packed.content {
+    let of_file = |packed: &Entry| match &packed.content {
         Content::File { sha256, .. } => Some(line(sha256, &packed.path)),
         Content::Link { .. } => None,
     };

@@ -25,6 +25,9 @@ use super::{
 };
 use crate::command::CommandSpec;
 
+/// How directories begin that an attempt makes beside its private one.
+pub const OWNED: &str = "sifbench-";
+
 /// What had to be cleared away.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Swept {
@@ -132,7 +135,7 @@ impl<'room> Attempt<'room> {
     /// When it cannot be made.
     pub fn make_directory(&mut self, place: &Path) -> Result<PathBuf, ProcessError> {
         let user = rustix::process::geteuid().as_raw();
-        let directory = place.join(format!("sifbench-{user}-{}", scratch::digits(&self.ours.marker())));
+        let directory = place.join(format!("{OWNED}{user}-{}", scratch::digits(&self.ours.marker())));
         self.ours.own(directory.clone());
         self.scratch.save(&self.ours)?;
         scratch::make_owned(&mut self.ours)?;

@@ -1,5 +1,7 @@
-//! What a run needs, brought to a node's own disk: `sifbench __copy <directory> <from> <name> <digest> ..` copies each file into
-//! the directory unless it is there already, proves it by its digest, and prints what came of it as JSON.
+//! What a run needs, brought to a node's own disk: `sifbench __copy <directory> <shape> <from> <name> <digest> ..` copies each file
+//! or tree into the directory unless it is there already, proves it by its digest, and prints what came of it as JSON.
+
+mod tree;
 
 use std::{
     ffi::OsString,
@@ -19,9 +21,11 @@ use crate::{command::CommandSpec, id::Sha256};
 /// Copies files to a node.
 pub const COPY: &str = "__copy";
 
-/// A file that is to be copied.
+/// What is to be copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
+    /// Whether it is a file.
+    pub shape: Shape,
     /// Where it lies.
     pub from: PathBuf,
     /// What it is called in the directory.
@@ -30,12 +34,32 @@ pub struct Order {
     pub sha256: Sha256,
 }
 
+/// What has a digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A file: that of its bytes.
+    File,
+    /// A directory: [`crate::tree::digest`].
+    Tree,
+}
+
+impl Shape {
+    const ALL: [Self; 2] = [Self::File, Self::Tree];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Tree => "tree",
+        }
+    }
+}
+
 /// What came of it on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copied {
     /// The node's own name for itself.
     pub host: String,
-    /// Files that it has copied; the others were there.
+    /// Files that it has copied; the others were there. Trees, which nobody else brings, are not counted.
     pub copied: u32,
     /// Why it has not all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +96,9 @@ impl Order {
     #[must_use]
     pub fn command(tool: &Path, directory: &Path, orders: &[Self]) -> CommandSpec {
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let words = orders.iter().flat_map(|order| [text(&order.from), order.name.clone(), order.sha256.to_string()]);
+        let words = orders.iter().flat_map(|order| {
+            [order.shape.word().to_owned(), text(&order.from), order.name.clone(), order.sha256.to_string()]
+        });
         CommandSpec::new(text(tool)).args([COPY.to_owned(), text(directory)]).args(words)
     }
 }
@@ -81,16 +107,19 @@ pub(super) fn copy(words: Vec<OsString>) -> ExitCode {
     let mut words = words.into_iter();
     let Some(directory) = words.next().map(PathBuf::from) else { return ExitCode::from(2) };
     let mut orders = Vec::new();
-    while let Some(from) = words.next() {
-        let (name, digest) = (words.next().and_then(text), words.next().and_then(text));
-        let (Some(name), Some(sha256)) = (name, digest.and_then(|digest| digest.parse().ok())) else {
+    while let Some(shape) = words.next() {
+        let shape = Shape::ALL.into_iter().find(|known| shape == known.word());
+        let (from, name, digest) = (words.next(), words.next().and_then(text), words.next().and_then(text));
+        let sha256 = digest.and_then(|digest| digest.parse().ok());
+        let (Some(shape), Some(from), Some(name), Some(sha256)) = (shape, from, name, sha256) else {
             return ExitCode::from(2);
         };
-        orders.push(Order { from: from.into(), name, sha256 });
+        orders.push(Order { shape, from: from.into(), name, sha256 });
     }
     let mut copied = 0;
     let done = orders.iter().try_for_each(|order| {
-        copied += u32::from(order.carry_out(&directory)?);
+        let has_copied = order.carry_out(&directory)?;
+        copied += u32::from(has_copied && order.shape == Shape::File);
         Ok(())
     });
     guest::print(&Copied { host: owner::host(), copied, fault: done.err() })
@@ -101,39 +130,38 @@ fn text(word: OsString) -> Option<String> {
 }
 
 impl Order {
-    /// Has the file in `directory`, and tells whether it had to be copied.
+    /// Has it in `directory`, and tells whether it had to be copied.
     fn carry_out(&self, directory: &Path) -> Result<bool, Fault> {
         let to = directory.join(&self.name);
-        let there = File::open(&to).and_then(|mut file| Sha256::of_reader(&mut file));
+        match self.shape {
+            Shape::File => self.have_file(&to),
+            Shape::Tree => self.have_tree(&to),
+        }
+    }
+
+    fn have_file(&self, to: &Path) -> Result<bool, Fault> {
+        let there = File::open(to).and_then(|mut file| Sha256::of_reader(&mut file));
         let copied = match there {
             Ok(found) if found == self.sha256 => false,
             // What somebody else has begun to bring, or has brought wrongly.
             Ok(_) => {
-                fs::remove_file(&to).map_err(at(&to))?;
+                fs::remove_file(to).map_err(at(to))?;
                 true
             }
             Err(_) => true,
         };
         if copied {
             // Half of a file would go on filling the disk.
-            self.copy(&to).inspect_err(|_| drop(fs::remove_file(&to)))?;
+            self.copy(to).inspect_err(|_| drop(fs::remove_file(to)))?;
         }
-        self.runnable(&to)?;
+        self.runnable(to)?;
         Ok(copied)
     }
 
     fn copy(&self, to: &Path) -> Result<(), Fault> {
         let mut from = File::open(&self.from).map_err(at(&self.from))?;
         let meta = from.metadata().map_err(at(&self.from))?;
-        // Before the disk is full: whoever else works on this node would suffer.
-        let free = statvfs(to).or_else(|_| statvfs(to.parent().unwrap_or(to))).map(|fs| fs.f_bavail * fs.f_frsize);
-        if let Ok(free) = free
-            && free < meta.len()
-        {
-            let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-            let what = format!("it takes {:.1} MiB, and {:.1} MiB are free", mib(meta.len()), mib(free));
-            return Err(Fault { kind: FaultKind::Full, path: to.to_owned(), what });
-        }
+        has_room(to, meta.len())?;
         let mut made = OpenOptions::new().write(true).create_new(true).mode(0o500).open(to).map_err(at(to))?;
         let mut source = Tee { from: &mut from, to: &mut made, failed: None };
         let read = Sha256::of_reader(&mut source);
@@ -160,13 +188,30 @@ impl Order {
         let mut magic = [0; 4];
         let is_program =
             File::open(to).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *b"\x7fELF";
-        let forbidden = || statvfs(to).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOEXEC));
-        if is_program && forbidden() {
-            let what = "its file system is mounted `noexec`".to_owned();
-            return Err(Fault { kind: FaultKind::NoExec, path: to.to_owned(), what });
-        }
-        Ok(())
+        if is_program { may_run(to) } else { Ok(()) }
     }
+}
+
+/// Before the disk is full: whoever else works on this node would suffer.
+fn has_room(to: &Path, bytes: u64) -> Result<(), Fault> {
+    let free = statvfs(to).or_else(|_| statvfs(to.parent().unwrap_or(to))).map(|fs| fs.f_bavail * fs.f_frsize);
+    match free {
+        Ok(free) if free < bytes => {
+            let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+            let what = format!("it takes {:.1} MiB, and {:.1} MiB are free", mib(bytes), mib(free));
+            Err(Fault { kind: FaultKind::Full, path: to.to_owned(), what })
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether the file system where it lies lets programs run.
+fn may_run(to: &Path) -> Result<(), Fault> {
+    if statvfs(to).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
+        let what = "its file system is mounted `noexec`".to_owned();
+        return Err(Fault { kind: FaultKind::NoExec, path: to.to_owned(), what });
+    }
+    Ok(())
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> Fault {
@@ -209,7 +254,8 @@ mod tests {
         let (from, place) = (dir.path().join("image.sif"), dir.path().join("place"));
         fs::create_dir(&place).unwrap();
         fs::write(&from, "image").unwrap();
-        let order = Order { from: from.clone(), name: "1.sif".into(), sha256: Sha256::of(b"image") };
+        let (shape, name) = (Shape::File, "1.sif".to_owned());
+        let order = Order { shape, from: from.clone(), name, sha256: Sha256::of(b"image") };
         let to = place.join("1.sif");
         assert_eq!(order.carry_out(&place), Ok(true));
         assert_eq!(fs::read(&to).unwrap(), b"image");
@@ -229,7 +275,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let from = dir.path().join("image.sif");
         fs::write(&from, "image").unwrap();
-        let order = |digest: &[u8]| Order { from: from.clone(), name: "x".into(), sha256: Sha256::of(digest) };
+        let sha256 = Sha256::of;
+        let order =
+            |digest: &[u8]| Order { shape: Shape::File, from: from.clone(), name: "x".into(), sha256: sha256(digest) };
         let check = |order: &Order, place: &Path, kind: FaultKind, path: &Path, what: &str| {
             let fault = order.carry_out(place).unwrap_err();
             assert_eq!((fault.kind, fault.path.as_path()), (kind, path));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::shell;
 use crate::{
     case::Case,
     compose::apptainer::Runtime,
@@ -32,7 +33,7 @@ impl Place {
         let fact = |name: &str| manifest.facts.get(name).map(String::as_str);
         let profile = manifest.profile.as_ref();
         let profile = profile.and_then(|fact| Profile::parse("manifest.json", &fact.name, &fact.text).ok());
-        let profile = profile.unwrap_or_default();
+        let profile = by_reference(&profile.unwrap_or_default());
         // `apptainer version 1.4.5`, `singularity-ce version 4.1.0`: what was called, by its own name for itself.
         let told = fact("container_runtime").map(|words| words.split([' ', '-']).next().unwrap_or_default());
         let program = profile.container.runtime.clone().or(told.map(str::to_owned));
@@ -80,4 +81,17 @@ impl Place {
         let host = self.profile.host(version)?;
         (!host.setup.is_nothing()).then(|| host.setup.typed())
     }
+}
+
+/// A profile in which every variable is one of the shell where commands are typed.
+fn by_reference(profile: &Profile) -> Profile {
+    let nothing = BTreeMap::new();
+    let of_hosts = profile.host_mpi.iter().flat_map(|host| host.expanded(&nothing).1);
+    let named = profile.expanded(&nothing).1.into_iter().chain(of_hosts).map(|unset| unset.variable);
+    let references = named.map(|name| (name.clone(), shell::reference(&name))).collect();
+    let (mut profile, _) = profile.expanded(&references);
+    for host in &mut profile.host_mpi {
+        *host = host.expanded(&references).0;
+    }
+    profile
 }

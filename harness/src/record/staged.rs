@@ -19,6 +19,16 @@ pub struct Staging {
     pub nodes: Vec<String>,
     /// Which.
     pub files: Vec<StagedFile>,
+    /// Whole directories beside them, the Open MPIs of hosts: each node read these itself, however files were brought.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trees: Vec<StagedFile>,
+}
+
+impl Staging {
+    /// Everything that was brought.
+    pub fn parts(&self) -> impl Iterator<Item = &StagedFile> {
+        self.files.iter().chain(&self.trees)
+    }
 }
 
 /// One of them.
@@ -30,6 +40,6 @@ pub struct StagedFile {
     pub from: PathBuf,
     /// Where it ran from on every one of the nodes.
     pub path: PathBuf,
-    /// Its digest.
+    /// Its digest; of a directory [`crate::tree::digest`].
     pub sha256: Sha256,
 }

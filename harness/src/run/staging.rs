@@ -9,13 +9,13 @@ use std::{
     time::Duration,
 };
 
-use self::moved::{files, order};
 pub use self::moved::{imagined, moved, paths};
+use self::moved::{order, staged};
 use super::{RunError, elsewhere::Elsewhere, last_words};
 use crate::{
     command::CommandSpec,
     compose::spread::remote,
-    process::{Attempt, Copied, Env, FaultKind, Order, ProcessError, Room},
+    process::{Attempt, Copied, Env, FaultKind, Order, ProcessError, Room, Shape},
     record::{FileFact, Outcome, Staging},
     site::nodes::Nodes,
 };
@@ -77,6 +77,8 @@ pub struct Wanted<'a> {
     pub place: &'a Path,
     /// The files that the design runs.
     pub files: Vec<FileFact>,
+    /// The directories that it runs programs and libraries of.
+    pub trees: Vec<FileFact>,
     /// What `sbcast` needs to see, where it is to be tried.
     pub sbcast: Option<Env>,
 }
@@ -111,7 +113,8 @@ impl<'r> Staged<'r> {
             ProcessError::Scratch { path, source } => refused(format!("{}: {source}", path.display())),
             other => other.into(),
         })?;
-        let files = files(&directory, &wanted.files);
+        let mut files = staged(&directory, &[&wanted.files[..], &wanted.trees].concat());
+        let trees = files.split_off(wanted.files.len());
         let host = |node: &crate::site::Node| node.host.clone();
         let fact = Staging {
             place: place.clone(),
@@ -119,6 +122,7 @@ impl<'r> Staged<'r> {
             by: "copy".to_owned(),
             nodes: nodes.list.iter().map(host).collect(),
             files,
+            trees,
         };
         let hosts = nodes.list.iter().skip(1).map(host).collect();
         // From here on dropping it clears every node.
@@ -176,7 +180,8 @@ impl<'r> Staged<'r> {
 
     /// Has every node read what it lacks, and prove all of it. Returns how many files had to be read.
     fn copy(&mut self) -> Result<u32, StagingError> {
-        let orders: Vec<Order> = self.fact.files.iter().map(order).collect();
+        let files = self.fact.files.iter().map(|file| order(Shape::File, file));
+        let orders: Vec<Order> = files.chain(self.fact.trees.iter().map(|tree| order(Shape::Tree, tree))).collect();
         let command = Order::command(&self.nodes.tool, &self.fact.directory, &orders);
         let hosts: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
         let commands: Vec<CommandSpec> =

@@ -42,13 +42,20 @@ fn launches_run_what_was_staged_and_nothing_of_it_is_left() {
     for file in &staged.files {
         assert!(run.manifest.files.iter().any(|known| (&known.path, &known.sha256) == (&file.from, &file.sha256)));
     }
+    let [openmpi] = &staged.trees[..] else { panic!("{:?}", staged.trees) };
+    assert!(openmpi.from.join("bin/mpirun").exists() && openmpi.path.starts_with(&staged.directory), "{openmpi:?}");
     for record in run.records.iter().filter(|record| record.purpose == Purpose::Measure) {
         assert_eq!(record.outcome, Outcome::Completed, "{:?}", record.said);
         let command = record.command.to_string();
+        assert!(!command.contains(openmpi.from.to_str().unwrap()), "{command}");
         let case = run.design.cases.iter().find(|case| case.id() == record.case).unwrap();
         // An instance was started from it before.
-        let from_disk = case.stack.mode() != Mode::HybridInstance;
-        assert_eq!(command.contains(staged.directory.to_str().unwrap()), from_disk, "{command}");
+        let of_image = case.stack.image().filter(|_| case.stack.mode() != Mode::HybridInstance);
+        let run_from = of_image.map(|image| staged.directory.join(image.path.file_name().unwrap()));
+        assert!(run_from.is_none_or(|path| command.contains(path.to_str().unwrap())), "{command}");
+        let launched = staged.directory.join(openmpi.from.file_name().unwrap()).join("bin/mpirun");
+        let by_host = case.stack.host().is_some();
+        assert_eq!(record.command.program == launched.to_str().unwrap(), by_host, "{command}");
         assert!(!command.contains("/images/openmpi"), "{command}");
     }
     assert_eq!(run.manifest.origins["stage_to"], "flag");

@@ -70,6 +70,7 @@ fn a_run_that_is_gone_on_with_adds_to_its_manifest_where_its_files_lie_now() {
         by: "copy".into(),
         nodes: vec!["n1".into()],
         files: Vec::new(),
+        trees: Vec::new(),
     };
     let mut store = create(root.path());
     append(&mut store, &[launch(1)]);
