@@ -462,6 +462,13 @@ impl Report {
         sizes
     }
 
+    /// Whether what was measured is programs, whole, and no messages.
+    #[must_use]
+    pub fn is_of_programs(&self) -> bool {
+        let cells = self.cases.iter().flat_map(|c| &c.cells).chain(self.probes.iter().flat_map(|p| &p.cells));
+        cells.into_iter().any(|cell| cell.kernel == Kernel::Program)
+    }
+
     /// The report as JSON, newline included.
     #[must_use]
     pub fn to_json(&self) -> String {

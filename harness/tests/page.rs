@@ -10,13 +10,16 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use bench_app::{Bytes, Kernel, facts::Late};
 use harness::{
-    case::Mode,
+    case::{Mode, Program},
     decision::Pairs,
+    diagnose::{Known, diagnose},
+    medians::Medians,
     recommend::{place::Place, recommend},
     record::{Outcome, Phase},
     report::{
         CaseReport, CellStatus, Report, Verdict,
         html::{self, Beside},
+        table,
     },
 };
 
@@ -190,6 +193,38 @@ fn every_case_answer_and_probe_is_there() {
         let words: Vec<String> = command.split(' ').map(|word| format!("<span>{word}</span>")).collect();
         assert!(page.contains(&format!("<code>{}</code>", words.join(" "))), "{command}");
     }
+}
+
+/// A program is measured whole: no message, no size, no kernel of ours, no tick in which its messages would wait.
+#[test]
+fn a_program_has_no_size_in_any_words_or_picture() {
+    let mut run = synthetic::programs(12, 1);
+    run.design.decision.precision = Some(0.001);
+    let check = |what: &str, text: &str| {
+        let slips =
+            ["0 B", "message size", "kernels and sizes", "kernel and size", "round trip", "Collectives", "of a tick"];
+        for slip in slips {
+            let place = text.find(slip).map(|at| &text[at.saturating_sub(80)..(at + 80).min(text.len())]);
+            assert_eq!(place, None, "{what}: {slip}");
+        }
+    };
+    let page = sound(run.page());
+    check("page", &page);
+    // On the axis of every panel that has sizes otherwise: the ratio of each case and the twin, and the times of all.
+    let named = page.matches(">launch</text>").count();
+    assert_eq!(named, run.design.cases.len() + 1, "{page}");
+    let report = run.report();
+    check("table", &table::render(&report, table::Style::Plain));
+    assert!(report.notes.iter().any(|note| note.contains("the widest reaches") && note.ends_with(", program.")));
+
+    let medians = Medians::of(&run.samples);
+    let record = run.records.iter().rfind(|record| record.partner.is_some()).unwrap();
+    let case = run.design.cases.iter().find(|case| case.id() == record.case).unwrap();
+    // Whole ticks, as every time in ms nearly is.
+    let medians = medians.get(record.attempt, Program::CELL).map(|_| (Kernel::Program, Bytes(0), 1e9));
+    let medians: Vec<_> = medians.into_iter().collect();
+    let findings = diagnose(&Known { medians: &medians, ..Known::of(case, record) });
+    assert!(!medians.is_empty() && findings.is_empty(), "{findings:?}");
 }
 
 #[test]

@@ -174,4 +174,8 @@ fn the_published_run_tunes_its_campaign() {
     let other = sifbench().args(["pilot", "quick", "--from"]).arg(&published).assert();
     other.code(0).stdout(contains("quick-tuned.toml"));
     sifbench().args(["pilot", "versions", "--from", "."]).assert().code(1).stderr(contains("hint"));
+    // A program has neither K nor visits.
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/program/stencil.toml");
+    let refused = sifbench().arg("pilot").arg(&program).assert().code(1);
+    refused.stderr(contains("measures a program whole").and(contains("hint: `precision` under [decision]")));
 }

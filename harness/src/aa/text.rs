@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Assessment, Cells, Finding, LEVEL, Limit, SLOWDOWNS, Verdict};
 use crate::{
-    report::{layout::wrapped, table::WIDTH},
+    report::{layout::wrapped, table::WIDTH, units},
     stats::Share,
 };
 
@@ -26,7 +26,7 @@ pub fn render(assessment: &Assessment) -> String {
     });
     line("\nthe baseline against itself: intervals that exclude 1".to_owned());
     for cell in &assessment.tally.cells {
-        let name = format!("{} {}", cell.kernel, cell.bytes);
+        let name = units::place(cell.kernel, cell.bytes);
         line(format!("  {name:<24} {}   at most {}", share(cell.excluded), percent(cell.excluded.upper(LEVEL))));
     }
     let alarms = &assessment.tally.alarms;

@@ -21,6 +21,7 @@ use crate::{
     image::Builder,
     kit::{CAMPAIGNS, Kit, MANIFEST, VERSIONS, pack::Packing},
     mpi::{self, MpiError},
+    record::Design,
 };
 
 #[derive(Debug, Subcommand)]
@@ -78,6 +79,7 @@ pub(super) fn build(edge: &Edge, args: &PackArgs) -> anyhow::Result<ExitCode> {
         let campaign = Campaign::with(&origin, &text, &Overrides::default())?;
         let design = campaign.design(&Overrides::default(), &Nowhere);
         design.cases.iter().chain(&design.probes).for_each(|case| needs.of_case(case, design.app));
+        absent(name, &design).iter().for_each(|words| edge.say(words));
         let is_file = config::BUILT_IN.iter().all(|(built_in, _)| built_in != name);
         let file = Path::new(name).file_name().filter(|_| is_file).map(|file| file.to_string_lossy());
         let place = file.map(|file| format!("{CAMPAIGNS}/{file}"));
@@ -155,6 +157,21 @@ pub(super) fn build(edge: &Edge, args: &PackArgs) -> anyhow::Result<ExitCode> {
 
 fn headers(of: Option<&MpiVersion>) -> Headers<'_> {
     of.map_or(Headers::Shared, Headers::Of)
+}
+
+/// What a campaign runs and no kit holds: a program of the user's, whose libraries and input nobody knows here. What is
+/// around it is packed: bench-app, which is launched before it, images and hosts.
+fn absent(campaign: &str, design: &Design) -> Option<String> {
+    let cases = design.cases.iter().chain(&design.probes);
+    let programs: BTreeSet<&str> =
+        cases.filter_map(|case| Some(case.program.as_ref()?.argv.first()?.as_str())).collect();
+    let names = programs.into_iter().collect::<Vec<_>>().join(" and ");
+    (!names.is_empty()).then(|| {
+        format!(
+            "mind: {campaign} runs {names}, which the kit does not hold; hint: bring it to that path there, with what it reads, \
+             for a relative path into the directory that the kit becomes"
+        )
+    })
 }
 
 /// What is to be in a kit.
@@ -247,4 +264,30 @@ pub(super) fn proved(edge: &Edge, used: &[PathBuf]) -> anyhow::Result<Option<Kit
     kit.prove(used)?;
     edge.say(&format!("kit {}, {}: all parts are as they were packed", kit.manifest.id, kit.root.display()));
     Ok(Some(kit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_no_part_of_a_kit_and_all_around_it_is() {
+        let check = |measured: &str, expected: Option<&str>| {
+            let head = "schema = 1\nname = \"own\"\nmodes = [\"native\", \"hybrid\"]\nversions = [\"4.1.8\"]\nranks = 2\nblocks = 6\nseed = 1";
+            let campaign = Campaign::parse("own", &format!("{head}\n{measured}")).unwrap();
+            let design = campaign.design(&Overrides::default(), &Nowhere);
+            let words = absent("own.toml", &design);
+            let says =
+                words.as_deref().zip(expected).map(|(words, part)| words.contains(part) && words.contains("hint: "));
+            assert!(says.unwrap_or(words.is_none() && expected.is_none()), "{words:?}");
+            let mut needs = Needs::default();
+            design.cases.iter().for_each(|case| needs.of_case(case, design.app));
+            let version: MpiVersion = "4.1.8".parse().unwrap();
+            let parts = [Part::App(None), Part::Image(version.clone(), Compilation::Shared)];
+            assert_eq!((needs.parts, needs.hosts), (parts.into(), [version].into()));
+        };
+        check("[workload]\nlatency = [\"8\"]\nrounds = 2\nvisit_ms = 4", None);
+        check("[program]\nnative = [\"./app\", \"-in\", \"case\"]\nexpect = \"\"", Some("own.toml runs ./app, which"));
+        check("[program]\nnative = [\"./app\"]\ncontainer = [\"/opt/app\"]\nexpect = \"\"", Some("./app and /opt/app"));
+    }
 }

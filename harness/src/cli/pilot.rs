@@ -70,7 +70,8 @@ pub(super) fn pilot(edge: &Edge, args: &PilotArgs) -> anyhow::Result<ExitCode> {
     let campaign = Campaign::parse(&origin, &text)?;
     if campaign.has_program() {
         anyhow::bail!(
-            "{origin} measures a program whole; hint: `precision` under [decision] finds the blocks, and there is no K"
+            "a pilot fixes K and visits of bench-app, and {origin} measures a program whole, once a launch; hint: `precision` \
+             under [decision] lets the run itself find how many blocks it takes, and `blocks` is the most of them"
         );
     }
     let dir = match &args.from {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bench_app::{
-    Bytes,
+    Bytes, Kernel,
     event::{Namespace, RankFacts, ReadPeer},
 };
 
@@ -350,7 +350,9 @@ fn ticks(known: &Known<'_>) -> Option<String> {
         let multiple = (ns / TICK).round();
         (multiple >= 1.0 && (ns / TICK - multiple).abs() <= NEAR_TICK * multiple).then_some(multiple as u64)
     };
-    known.medians.iter().filter(|(_, bytes, _)| *bytes <= SMALL).find_map(|(kernel, bytes, ns)| {
+    // The time of a program is that of no message.
+    let messages = known.medians.iter().filter(|(kernel, ..)| *kernel != Kernel::Program);
+    messages.filter(|(_, bytes, _)| *bytes <= SMALL).find_map(|(kernel, bytes, ns)| {
         let multiple = near(*ns)?;
         Some(format!("{kernel} {bytes} takes {:.2} ms, {multiple} times the 4 ms of a tick at HZ 250", ns / 1e6))
     })

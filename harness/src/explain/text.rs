@@ -2,7 +2,10 @@
 
 use crate::{
     diagnose::{About, Confidence, Finding},
-    report::layout::{Page, Style, Tone, WIDTH, cell, wrapped},
+    report::{
+        layout::{Page, Style, Tone, WIDTH, cell, wrapped},
+        units,
+    },
 };
 
 use super::{Ending, Explained, Explanation, Shared};
@@ -40,7 +43,7 @@ impl Text {
         }
         if !case.findings.is_empty() {
             let cells: Vec<String> =
-                case.slower.iter().map(|slower| format!("{} {}", slower.kernel, slower.bytes)).collect();
+                case.slower.iter().map(|slower| units::place(slower.kernel, slower.bytes)).collect();
             let title = match cells.is_empty() {
                 true => "figures there are; what shows in a launch:".to_owned(),
                 false => format!("slower: {}; what shows in a launch:", cells.join(", ")),

@@ -160,7 +160,7 @@ fn came_of(case: &Case, run: &Run) -> String {
     let figures: Vec<String> = cells
         .filter_map(|(attempt, cell)| {
             let time = units::time(medians.get(attempt, cell)?);
-            Some(format!("{} {} {time}", cell.kernel, cell.bytes))
+            Some(format!("{} {time}", units::place(cell.kernel, cell.bytes)))
         })
         .collect();
     if figures.is_empty() { "not tried".to_owned() } else { figures.join(", ") }

@@ -64,12 +64,14 @@ pub fn render(recommendation: &Recommendation, margin: Margin, style: Style) -> 
 pub(crate) fn cost(choice: &Choice, margin: Margin) -> String {
     let Choice { native, figures, cost, .. } = choice;
     let (times, verdict) = (with_interval(cost), cost.words(margin));
-    format!("{times} times {native}'s time over {figures} kernels and sizes: {verdict}")
+    // One figure is that of a program, or of one cell: there is nothing that it sums up.
+    let over = if *figures == 1 { String::new() } else { format!(" over {figures} kernels and sizes") };
+    format!("{times} times {native}'s time{over}: {verdict}")
 }
 
 /// Where it comes off worst.
 pub(crate) fn worst(choice: &Choice) -> Option<String> {
-    let worst = choice.worst?;
+    let worst = choice.worst.filter(|_| choice.figures > 1)?;
     let (times, place) = (units::digits(worst.estimate), units::place(worst.kernel, worst.bytes));
     Some(format!("worst {times} times, at {place}"))
 }

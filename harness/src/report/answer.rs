@@ -25,6 +25,9 @@ pub(super) fn probe(cells: &[CellReport], tried: bool) -> String {
     let failed = outcomes(cells);
     match (tried, failed.is_empty()) {
         (false, _) => "not tried yet".into(),
+        (true, true) if cells.iter().any(|cell| cell.kernel == Kernel::Program) => {
+            "works: the program ran through".into()
+        }
         (true, true) => "works: every kernel and size ran through".into(),
         (true, false) => failed.join("; "),
     }

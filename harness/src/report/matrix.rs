@@ -166,7 +166,10 @@ impl Crossing {
             (None, _) if self.figures > 0 => "no ratio".to_owned(),
             (None, _) => "works".to_owned(),
         };
-        let place = self.telling.filter(|telling| matches!(telling.verdict, Verdict::Slower | Verdict::Faster));
+        let has_place = |telling: &Telling| {
+            matches!(telling.verdict, Verdict::Slower | Verdict::Faster) && telling.kernel != Kernel::Program
+        };
+        let place = self.telling.filter(has_place);
         let below = failed.or(place.map(|telling| format!("at {}", telling.bytes))).unwrap_or_default();
         [first, below]
     }

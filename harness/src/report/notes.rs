@@ -1,13 +1,11 @@
 //! What weakens the figures of a report, in words.
 
-use bench_app::Kernel;
-
 use crate::{
     decision::Pairs,
     stats::{ALPHA, Method},
 };
 
-use super::{Blocks, CaseReport, LEVEL, Launches, Report, Role, fields, kinds::kinds, words::percent};
+use super::{Blocks, CaseReport, LEVEL, Launches, Report, Role, fields, kinds::kinds, units, words::percent};
 
 /// All that a reader should mind.
 pub(super) fn notes(report: &Report) -> Vec<String> {
@@ -25,8 +23,7 @@ fn duets(report: &Report) -> Vec<String> {
     if report.pairs == Pairs::Blocks {
         return Vec::new();
     }
-    let mut measured = report.cases.iter().flat_map(CaseReport::figures).map(|(cell, _)| cell.kernel);
-    let alone = if measured.any(|kernel| kernel == Kernel::Program) {
+    let alone = if report.is_of_programs() {
         "The ranks of every launch were stopped while its partner had its turns. A figure is the time of a launch less that: \
          also what a program waits for while it is stopped, such as a timer, does not count."
             .to_owned()
@@ -80,12 +77,11 @@ fn imprecise(report: &Report) -> Option<String> {
     let widths = intervals.map(|(case, cell, interval)| (case, cell, (interval.hi / interval.lo).sqrt() - 1.0));
     let (case, cell, width) = widths.max_by(|a, b| a.2.total_cmp(&b.2)).filter(|(_, _, width)| *width > target)?;
     Some(format!(
-        "The intervals were to reach ±{} %; the widest reaches ±{:.1} %: {}, {} {}.",
+        "The intervals were to reach ±{} %; the widest reaches ±{:.1} %: {}, {}.",
         percent(target),
         width * 100.0,
         case.name,
-        cell.kernel,
-        cell.bytes
+        units::place(cell.kernel, cell.bytes)
     ))
 }
 

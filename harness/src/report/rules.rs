@@ -142,6 +142,11 @@ fn documented(report: &Report) -> (bool, String) {
 }
 
 fn synchronised(report: &Report) -> String {
+    if report.is_of_programs() {
+        return "A program synchronises itself. Its time is that of the whole launch, from the start of the launcher to its end, \
+                with nothing discarded."
+            .to_owned();
+    }
     let several = once(report).any(|case| case.seen.placement.iter().any(|words| hosts(words) > 1));
     let sync = if several {
         "Collectives begin after a barrier of our own messages, across nodes"

@@ -10,7 +10,7 @@ use bench_app::{
 use harness::{
     against::Against,
     app::Compilation,
-    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Placement, Settings, Stack},
+    case::{Case, Entry, HostMpi, Image, Implementation, Mode, Mpi, Placement, Program, Settings, Stack},
     command::CommandSpec,
     decision::{Decision, Pairs},
     explain::explain,
@@ -107,6 +107,22 @@ pub(crate) fn duets(blocks: u32, seed: u64) -> Run {
     };
     let factors: Vec<u64> = run.samples.iter().map(|sample| if far(sample.attempt) { 3 } else { 1 }).collect();
     run.samples.iter_mut().zip(factors).for_each(|(sample, factor)| sample.ns *= factor);
+    run
+}
+
+/// A program of one's own by duets, in the modes that work for every size.
+pub(crate) fn programs(blocks: u32, seed: u64) -> Run {
+    let program = Program { argv: vec!["./stencil".into(), "15000".into()], expect: "2 ranks".into() };
+    let of = |stack| Case { program: Some(program.clone()), workload: Program::workload(seed), ..case(stack, &[]) };
+    let cases = every_mode("4.1.8").into_iter().map(of).collect();
+    let mut run = run(Design { pairs: Pairs::Duet, ..design(blocks, seed, cases, Vec::new()) });
+    // A row a launch, and none of bench-app's that come before; and of itself a program tells nothing.
+    run.samples.retain(|sample| (sample.visit, sample.batch) == (0, 0));
+    for record in run.records.iter_mut().filter(|record| record.partner.is_some()) {
+        (record.hello, record.hello_ns, record.facts) = (None, None, None);
+        record.observed = Observed::default();
+        record.stopped_ns = Some(record.wall_ns / 2);
+    }
     run
 }
 

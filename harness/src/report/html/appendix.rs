@@ -76,7 +76,9 @@ pub(super) fn method(report: &Report) -> Section {
     let body = html! {
         ol.method {
             li {
-                "The launch is the unit: a launch runs every kernel and size, its figure is the median of its batches, a case's "
+                "The launch is the unit: "
+                @if report.is_of_programs() { "its figure is its time from start to end, a case's " }
+                @else { "a launch runs every kernel and size, its figure is the median of its batches, a case's " }
                 "figure is the median of its launches, and nothing is removed as an outlier."
             }
             li {
@@ -103,8 +105,13 @@ pub(super) fn method(report: &Report) -> Section {
                 "survives Holm's adjustment, equivalent is a 90 % interval wholly within it."
             }
             li {
-                "Latency is half a round trip, bandwidth follows from the time of 64 messages in flight, allreduce is the time of "
-                "the slowest rank; rates are derived from times and never averaged."
+                @if report.is_of_programs() {
+                    "The time of a launch contains what the launcher, the container runtime and MPI_Init take. That ranks find each "
+                    "other is found out by a launch of bench-app in the same case, and by what the program is expected to say once."
+                } @else {
+                    "Latency is half a round trip, bandwidth follows from the time of 64 messages in flight, allreduce is the time of "
+                    "the slowest rank; rates are derived from times and never averaged."
+                }
             }
             li {
                 "A launch that hangs, breaks off or falls apart is a result: it ends at a deadline, is tried once more alone, and "

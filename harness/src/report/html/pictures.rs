@@ -107,12 +107,14 @@ pub(super) fn absolute(page: &Page<'_>, kernels: &[Kernel]) -> Option<Section> {
     let body = html! {
         p {
             "Medians of launches with their " (report.level * 100.0) " % intervals, on logarithmic axes. Markers are "
-            "hollow, so that equal figures are seen through one another. A line ends where a size has no figure, and ✕ stands "
-            "at the foot of that size."
+            "hollow, so that equal figures are seen through one another. "
+            @if report.is_of_programs() { "Who has no figure has ✕ at the foot." }
+            @else { "A line ends where a size has no figure, and ✕ stands at the foot of that size." }
         }
         @for group in groups { (group) }
     };
-    Some(Section { id: "sizes", heading: "By message size", body })
+    let heading = if report.is_of_programs() { "Times of launches" } else { "By message size" };
+    Some(Section { id: "sizes", heading, body })
 }
 
 /// A panel a case, for one cell of every kernel.

@@ -48,8 +48,8 @@ fn columns<'r>(page: &Page<'r>, sheet: &Sheet<'r>, first: bool) -> Vec<&'r CaseR
 fn compared(page: &Page<'_>, cases: &[&CaseReport], kernel: Kernel) -> Markup {
     html! {
         table.figures {
-            caption.unseen { (kernel) " by message size and case" }
-            thead { tr { th scope="col" { "size" } @for case in cases { th scope="col" { (page.name(case)) } } } }
+            caption.unseen { (kernel) @if kernel != Kernel::Program { " by message size and" } @else { " by" } " case" }
+            thead { tr { th scope="col" { (size_head(kernel)) } @for case in cases { th scope="col" { (page.name(case)) } } } }
             tbody {
                 @for bytes in page.report.sizes(kernel) {
                     tr { th scope="row" { (units::size(kernel, bytes)) } @for case in cases { (cell(page.report, case, kernel, bytes)) } }
@@ -103,6 +103,11 @@ fn cell(report: &Report, case: &CaseReport, kernel: Kernel, bytes: Bytes) -> Mar
     }
 }
 
+/// What the first column tells apart: of a program nothing.
+fn size_head(kernel: Kernel) -> &'static str {
+    if kernel == Kernel::Program { "" } else { "size" }
+}
+
 /// The figure that a kernel is read by, in the unit that suits it.
 struct Median {
     unit: Unit,
@@ -137,7 +142,7 @@ fn quantiles(page: &Page<'_>, kernel: Kernel) -> Markup {
             thead {
                 tr {
                     th scope="col" { "case" }
-                    @for name in ["size", "median", "interval", "launches", "10 % below", "90 % below", "fastest", "batches"] {
+                    @for name in [size_head(kernel), "median", "interval", "launches", "10 % below", "90 % below", "fastest", "batches"] {
                         th.number scope="col" { (name) }
                     }
                 }

@@ -48,7 +48,7 @@ pub(in crate::report) fn absolute(report: &Report, sheet: &Sheet<'_>, kernel: Ke
         Reading::Rate => units::round_rate(value),
         Reading::Time => units::round_time(value),
     });
-    let x = Sizes::logarithmic(&sizes(report, kernel));
+    let x = Sizes::logarithmic(kernel, &sizes(report, kernel));
     let above = match kernel.row().reading {
         Reading::Rate => "rate: higher is better",
         Reading::Time => "time: lower is better",
@@ -61,8 +61,9 @@ pub(in crate::report) fn absolute(report: &Report, sheet: &Sheet<'_>, kernel: Ke
     let of_case = |series: &Series<'_>| format!("{}: {}", series.case.name, numbers(series.case, kernel));
     let cases: Vec<String> = sheet.series.iter().map(of_case).collect();
     let names: Vec<&str> = sheet.series.iter().map(|series| &*series.case.name).collect();
+    let by_size = if kernel == Kernel::Program { "" } else { " by message size" };
     Some(Picture {
-        title: format!("{kernel} by message size: {}", names.join(", ")),
+        title: format!("{kernel}{by_size}: {}", names.join(", ")),
         description: cases.join(". "),
         size: SIZE,
         elements,

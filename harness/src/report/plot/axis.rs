@@ -1,6 +1,8 @@
 //! Axes: where values lie, and which of them are named.
 
-use bench_app::Bytes;
+use bench_app::{Bytes, Kernel};
+
+use crate::report::units;
 
 /// A range with its ticks. Logarithmic axes hold logarithms.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,20 +110,20 @@ const SIZE_ROOM: f64 = 0.07;
 
 impl Sizes {
     /// On a logarithmic scale. An empty message has no place there: it stands before the others, apart.
-    pub(super) fn logarithmic(sizes: &[Bytes]) -> Self {
+    pub(super) fn logarithmic(kernel: Kernel, sizes: &[Bytes]) -> Self {
         let places: Vec<f64> = sizes.iter().filter(|size| size.0 > 0).map(|size| (size.0 as f64).log2()).collect();
         let first = places.first().copied().unwrap_or(0.0);
         let apart = (places.last().copied().unwrap_or(0.0) - first).max(4.0) * 0.1;
         let before = sizes.iter().filter(|size| size.0 == 0).map(|_| first - apart);
-        Self::at(sizes, before.chain(places.iter().copied()).collect())
+        Self::at(kernel, sizes, before.chain(places.iter().copied()).collect())
     }
 
     /// Evenly, whatever lies between them.
-    pub(super) fn even(sizes: &[Bytes]) -> Self {
-        Self::at(sizes, (0..sizes.len()).map(|place| place as f64).collect())
+    pub(super) fn even(kernel: Kernel, sizes: &[Bytes]) -> Self {
+        Self::at(kernel, sizes, (0..sizes.len()).map(|place| place as f64).collect())
     }
 
-    fn at(sizes: &[Bytes], places: Vec<f64>) -> Self {
+    fn at(kernel: Kernel, sizes: &[Bytes], places: Vec<f64>) -> Self {
         let (first, last) = (places.first().copied().unwrap_or(0.0), places.last().copied().unwrap_or(0.0));
         let pad = if last > first { (last - first) / (places.len() as f64 * 1.6).max(6.0) } else { 1.0 };
         let (lo, hi) = (first - pad, last + pad);
@@ -131,7 +133,7 @@ impl Sizes {
             if named {
                 named_to = at;
             }
-            let name = || size.to_string().split(' ').map(str::to_owned).collect();
+            let name = || units::size(kernel, *size).split(' ').map(str::to_owned).collect();
             Tick { at, name: if named { name() } else { Vec::new() } }
         });
         let axis = Axis { lo, hi, ticks: ticks.collect() };
@@ -176,11 +178,13 @@ mod tests {
     #[test]
     fn sizes_keep_their_order_and_are_named_where_there_is_room() {
         let bytes = [0, 8, 1 << 10, 2 << 10, 3 << 10, 8 << 10, 1 << 20, 4 << 20].map(Bytes);
-        let log = Sizes::logarithmic(&bytes);
+        let log = Sizes::logarithmic(Kernel::Latency, &bytes);
         assert!(log.places.is_sorted() && log.places[0] < 3.0);
         assert_eq!(names(&log.axis), ["0 B", "8 B", "1 KiB", "", "", "8 KiB", "1 MiB", "4 MiB"]);
-        assert!(names(&Sizes::even(&bytes).axis).iter().all(|name| !name.is_empty()));
-        assert_eq!(names(&Sizes::logarithmic(&[Bytes(64)]).axis), ["64 B"]);
-        assert!(Sizes::logarithmic(&[]).axis.ticks.is_empty());
+        assert!(names(&Sizes::even(Kernel::Latency, &bytes).axis).iter().all(|name| !name.is_empty()));
+        let whole = [Sizes::logarithmic(Kernel::Program, &bytes[..1]), Sizes::even(Kernel::Program, &bytes[..1])];
+        assert!(whole.iter().all(|sizes| names(&sizes.axis) == ["launch"]), "a program has no size");
+        assert_eq!(names(&Sizes::logarithmic(Kernel::Latency, &[Bytes(64)]).axis), ["64 B"]);
+        assert!(Sizes::logarithmic(Kernel::Latency, &[]).axis.ticks.is_empty());
     }
 }

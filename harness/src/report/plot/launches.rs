@@ -62,7 +62,10 @@ pub(in crate::report) fn launches(
         lost.iter().try_for_each(|attempt| panel.mark((f64::from(*attempt), y.hi - y.part(0.05)), FAILED))
     });
     Some(Picture {
-        title: format!("{}: every launch at {}", case.name, units::place(kernel, bytes)),
+        title: match kernel == Kernel::Program {
+            true => format!("{}: every launch", case.name),
+            false => format!("{}: every launch at {}", case.name, units::place(kernel, bytes)),
+        },
         description: numbers(own, lost.len()),
         size: SIZE,
         elements,

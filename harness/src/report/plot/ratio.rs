@@ -38,7 +38,7 @@ pub(in crate::report) fn ratio(report: &Report, case: &CaseReport, kernel: Kerne
         [Some(ratio.estimate), interval.map(|i| i.lo), interval.map(|i| i.hi)].into_iter().flatten()
     };
     let range = extent(report.cases.iter().flat_map(ratios).flat_map(ends)).unwrap_or((1.0, 1.0));
-    let (x, y) = (Sizes::even(&sizes(report, kernel)), Axis::ratios(range, 0.125));
+    let (x, y) = (Sizes::even(kernel, &sizes(report, kernel)), Axis::ratios(range, 0.125));
     let frame = Frame { size: SIZE, left: 36, right: 8, x: &x.axis, y: &y, above: "" };
     let elements = panel::draw(&frame, |panel| {
         if case.role != Role::Twin {
