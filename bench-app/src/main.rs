@@ -37,8 +37,9 @@ use crate::{
 
 /// Launcher ranks below this one say that they exist before `MPI_Init`.
 const BOOTING_RANKS: u32 = 16;
-/// How long a singleton lingers that was meant to be one of several. Launchers end a job with the first rank that leaves
-/// with an error, and every singleton is to be heard.
+/// How long a singleton lingers, also one that does not know of others, for the launcher's variables may have been lost.
+/// Launchers end a job with the first rank that leaves with an error, and every singleton is to be heard, and seen to map the
+/// segment that it leaves.
 const LINGER: Duration = Duration::from_millis(500);
 /// How long rank 0 alone may say what all ranks know: a launcher may silence it once another has aborted the world.
 const PRECEDENCE: Duration = Duration::from_millis(500);
@@ -92,16 +93,14 @@ fn start(args: &Args, workload: &Workload, boot: &Boot) -> Result<u8, Failure> {
     let mut session = Session { world: mpi.world()?, workload, gate: args.gate.as_ref(), output, table };
     let ending = session.run(boot.launcher_size, init_ns)?;
     show(&session);
+    if ending == Ending::Singleton {
+        thread::sleep(LINGER);
+    }
     mpi.finalize();
     Ok(match ending {
         Ending::Measured => exit::MEASURED,
         Ending::WrongData => exit::WRONG_DATA,
-        Ending::Singleton => {
-            if boot.launcher_size.is_some_and(|size| size > 1) {
-                thread::sleep(LINGER);
-            }
-            exit::SINGLETON
-        }
+        Ending::Singleton => exit::SINGLETON,
     })
 }
 

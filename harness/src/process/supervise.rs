@@ -32,6 +32,8 @@ use crate::command::CommandSpec;
 const VANISH: Duration = Duration::from_secs(10);
 /// How often to look where the kernel offers no descriptor for a process's end.
 const GLANCE: Duration = Duration::from_millis(50);
+/// How often to take stock of a launch that has gone astray.
+const STOCK: Duration = Duration::from_millis(20);
 
 /// What is to be run.
 #[derive(Debug)]
@@ -72,6 +74,8 @@ impl Deadlines {
 pub enum Pulse {
     /// The launch has got on.
     Progress,
+    /// It has, and to no good: nothing of it will count, and it is let end.
+    Astray,
     /// It has only spoken.
     Quiet,
     /// All that is wanted is known: it is to be ended now.
@@ -180,6 +184,8 @@ pub(super) struct Watch<'a> {
     first: Option<Duration>,
     /// Whether what is ours has been taken down since the first progress.
     noted: bool,
+    /// Of one that has gone astray, when that is to be done again.
+    again: Option<Instant>,
     phase: Phase,
     /// Since when it sleeps until others let it go on, and how long it did before.
     asleep: Option<Instant>,
@@ -226,6 +232,7 @@ impl<'a> Watch<'a> {
             progress: None,
             first: None,
             noted: false,
+            again: None,
             phase: Phase::Running,
             asleep: None,
             slept: Duration::ZERO,
@@ -275,10 +282,14 @@ impl<'a> Watch<'a> {
         Ok(exit)
     }
 
+    /// Takes stock once it runs: not again while it is measured. Of worlds of one rank each the first to end may have the others
+    /// killed, and a singleton of Open MPI 5 never removes the segment that it has made.
     fn note(&mut self, around: &mut Around<'_>) -> Result<(), ProcessError> {
-        if !self.noted && self.progress.is_some() {
+        let again = self.again.is_some_and(|again| again <= now());
+        if again || !self.noted && self.progress.is_some() {
             around.take_stock()?;
             self.noted = true;
+            self.again = self.again.map(|_| now() + STOCK);
         }
         Ok(())
     }
@@ -286,7 +297,7 @@ impl<'a> Watch<'a> {
     /// When something is to be done although nothing happens.
     fn due(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Running => self.next_deadline().map(|(when, _)| when),
+            Phase::Running => self.next_deadline().map(|(when, _)| when).into_iter().chain(self.again).min(),
             Phase::Asked { until, .. } | Phase::Killed { until } => Some(until),
         }
     }
@@ -380,19 +391,24 @@ impl<'a> Watch<'a> {
 
     /// Lets `read` deliver lines to the observer, and takes down what they mean.
     fn deliver<T>(&mut self, read: impl FnOnce(&mut dyn FnMut(Stream, &str)) -> Result<T, LogFailed>) -> Option<T> {
-        let (observe, stderr, enough, mut progress) = (&mut self.observe, &mut self.stderr, &mut self.enough, false);
+        let (observe, stderr, enough) = (&mut self.observe, &mut self.stderr, &mut self.enough);
+        let (mut progress, mut astray) = (false, false);
         let result = read(&mut |stream, line| {
             if stream == Stream::Err {
                 stderr.push(line);
             }
             match observe(stream, line) {
                 Pulse::Progress => progress = true,
+                Pulse::Astray => (progress, astray) = (true, true),
                 Pulse::Quiet => {}
                 Pulse::Enough => *enough = true,
             }
         });
         if progress {
             self.progress = Some(now());
+        }
+        if astray {
+            self.again.get_or_insert_with(now);
         }
         if self.first.is_none() && (progress || self.enough) {
             self.first = Some(self.wall());

@@ -177,7 +177,7 @@ impl Watch {
         }
         self.seen_world = Some(world);
         // A lone rank ends by itself; what a world of another size measured would be no figure of this case.
-        if world == 1 { Pulse::Progress } else { Pulse::Enough }
+        if world == 1 { Pulse::Astray } else { Pulse::Enough }
     }
 
     fn measurement(&mut self, m: &Measurement) {
@@ -375,7 +375,7 @@ mod tests {
         assert_eq!(watch.line(Stream::Out, encode(&hello(2)).trim_end()), Pulse::Enough);
         assert_eq!(watch.outcome(Exit::Code(1), Reason::Enough).to_string(), "worlds of 2 instead of 4");
         let mut watch = Watch::new(AttemptId(1), 2, &[cell()], NonZeroU32::MIN);
-        assert_eq!(watch.line(Stream::Out, encode(&hello(1)).trim_end()), Pulse::Progress);
+        assert_eq!(watch.line(Stream::Out, encode(&hello(1)).trim_end()), Pulse::Astray);
     }
 
     #[test]

@@ -93,7 +93,11 @@ fn eventually(what: &str, condition: impl Fn() -> bool) {
 }
 
 fn pulse(line: &str) -> Pulse {
-    if line == "progress" { Pulse::Progress } else { Pulse::Quiet }
+    match line {
+        "progress" => Pulse::Progress,
+        "astray" => Pulse::Astray,
+        _ => Pulse::Quiet,
+    }
 }
 
 /// Supervises `command` in `attempt` and returns its end with the lines it wrote.
@@ -328,6 +332,18 @@ fn shared_memory_of_the_dead_is_removed_and_nobody_elses() {
         assert!(foreign.exists());
     }
     fs::remove_file(foreign).unwrap();
+}
+
+#[test]
+fn what_is_made_after_a_launch_has_gone_astray_is_ours_too() {
+    if mounted_noexec("/dev/shm") {
+        return;
+    }
+    let bench = Bench::new();
+    let (ended, _, swept) = once(&bench, "astray", patient());
+    let segment = PathBuf::from(format!("/dev/shm/sifbench-test-{}", bench.pid("pid")));
+    assert!(!segment.exists() && swept.segments == 1, "{swept:?}");
+    assert_eq!((ended.exit, ended.reason), (Exit::Code(0), Reason::Itself));
 }
 
 #[test]

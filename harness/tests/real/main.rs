@@ -172,6 +172,22 @@ fn a_newer_host_with_an_older_image_makes_singletons() {
     }
 }
 
+/// Each makes a segment that Open MPI 5 never removes, and the first to end would have the others killed.
+#[test]
+#[ignore = "needs Apptainer, Open MPI 5.0.11 and its image (scripts/test)"]
+fn singletons_that_know_nothing_of_each_other_leave_no_segment() {
+    let bench = Bench::new();
+    let settings = "[settings]\nflags = [\"--cleanenv\"]\nmca = { btl = \"^ofi\" }\n";
+    let run = bench.run(&campaign(&[Mode::Hybrid], "5.0.11", 1, SMALL, settings));
+    bench.assert_clean();
+    let records = records_of(&run, &run.design.cases[0]);
+    assert_eq!(records.len(), 2, "made once, and again alone");
+    for record in records {
+        assert_eq!(record.outcome, Outcome::Singletons { expected: 2, seen: 1 }, "{:?}", record.said);
+        assert_eq!(record.swept, ["2 shared-memory segments"]);
+    }
+}
+
 /// The host's mpirun leaks prefixes and component paths that do not exist inside; the image overrules them, and where it
 /// does not, as in anybody's own image, MPI_Init fails.
 #[test]
