@@ -244,7 +244,11 @@ impl Campaign {
         }
         let cells = match campaign.cells() {
             Ok(cells) => cells,
-            Err(what) => return fault(format!("[workload] {what}"), "see `sifbench run --help` for kernels and sizes"),
+            Err(what) => {
+                let (what, hint) =
+                    what.split_once("; hint: ").unwrap_or((&what, "`sifbench init -` shows sizes of kernels"));
+                return fault(format!("[workload] {what}"), hint);
+            }
         };
         campaign.sets = vec![(None, Transport::default())];
         let kernels: Vec<Kernel> = Kernel::EVERY.into_iter().filter(|k| cells.iter().any(|c| c.kernel == *k)).collect();

@@ -165,7 +165,9 @@ fn faults_are_named_with_their_place() {
     check("[limits]", "[decision]\nmargin = 5\n[limits]", &["5 is not a margin", "0.05 for 5 %", "line 25"]);
     let early = "[decision]\nprecision = 0.02\nfirst_look = 13\n[limits]";
     check("[limits]", early, &["first_look = 13 is not between 6 and blocks = 12", "hint"]);
-    check("allreduce = [\"8\"", "barrier = [\"8\"", &["barrier 8 B: there is no message", "hint"]);
+    let only = "barrier 8 B: there is no message; hint: its only size is 0";
+    check("allreduce = [\"8\"", "barrier = [\"8\"", &[only]);
+    check("allreduce = [\"8\"", "allreduce = [\"7\"", &["allreduce 7 B: ", "; hint: `sifbench init -`"]);
 }
 
 #[test]

@@ -166,7 +166,7 @@ impl TryFrom<f64> for Deadline {
     fn try_from(seconds: f64) -> Result<Self, String> {
         let good = seconds > 0.0 && seconds <= Self::LONGEST;
         good.then_some(Self(seconds)).ok_or_else(|| {
-            format!("{seconds} is no deadline; hint: seconds, such as 30.0, and at most {} (30 days)", Self::LONGEST)
+            format!("{seconds:?} is no deadline; hint: seconds, such as 30.0, and at most {} (30 days)", Self::LONGEST)
         })
     }
 }

@@ -61,7 +61,7 @@ fn faults_are_named_with_file_line_key_and_hint() {
     let twice = "[[host_mpi]]\nversion = \"4.1.8\"\nprefix = \"/\"\n";
     check(&format!("schema = 1\n{twice}{twice}"), &["line 6", "4.1.8 is there twice"]);
     check("schema = 1\n[[match]]\n[[match]]\nenv = [\"=x\"]", &["line 4", "match.1.env"]);
-    check("schema = 1\n[limits]\nhello_s = -1", &["line 3", "-1 is no deadline"]);
+    check("schema = 1\n[limits]\nhello_s = -1", &["line 3", "-1.0 is no deadline"]);
 }
 
 #[test]

@@ -73,14 +73,27 @@ fn find(dir: &Path, depth: u32, runs: &mut Vec<(String, PathBuf)>, closed: &mut 
             continue;
         }
         if path.join(MANIFEST).is_file() {
-            // A manifest that cannot be read must not make an older run the newest: its directory tells its time too.
-            let started =
-                read::document::<Manifest>(&path.join(MANIFEST)).map(|(manifest, _)| stamp(&manifest.started));
-            runs.push((started.unwrap_or(name), path));
+            // A manifest that cannot be read must not make an older run the newest: its directory tells its time too. One in
+            // a directory that tells none is another tool's.
+            let started = read::document::<Manifest>(&path.join(MANIFEST));
+            let started = started.map(|(manifest, _)| stamp(&manifest.started)).ok();
+            runs.extend(started.or_else(|| tells_time(&name).then_some(name)).map(|started| (started, path)));
         } else if depth > 1 {
             find(&path, depth - 1, runs, closed);
         }
     }
+}
+
+/// Whether a directory is called as runs are: `20261124T023000Z-0123abcd`.
+fn tells_time(name: &str) -> bool {
+    let time = name.split('-').next().unwrap_or_default();
+    time.len() == 16
+        && time.ends_with('Z')
+        && time.bytes().enumerate().all(|(at, c)| match at {
+            8 => c == b'T',
+            15 => true,
+            _ => c.is_ascii_digit(),
+        })
 }
 
 /// A time as it stands in a directory's name: `2026-11-24T02:30:00Z` becomes `20261124T023000Z`.
@@ -91,6 +104,25 @@ pub(super) fn stamp(time: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn manifests_of_other_tools_are_no_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str| {
+            let run = dir.path().join(name);
+            fs::create_dir(&run).unwrap();
+            fs::write(run.join(MANIFEST), "{\"manifest_version\": 3}").unwrap();
+            run
+        };
+        put("extension");
+        assert!(matches!(resolve(dir.path()), Err(StoreError::NoRun { .. })));
+        let damaged = put("20261124T023000Z-0123abcd");
+        put("zzz");
+        assert_eq!(resolve(dir.path()).unwrap(), damaged, "what is damaged is told when it is read");
+        for name in ["20261124", "20261124T023000", "2026112XT023000Z-0", "T0261124T023000Z-0", ""] {
+            assert!(!tells_time(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_directory_that_is_closed_to_us_is_not_one_without_runs() {
