@@ -84,7 +84,7 @@ fn trees(edge: &Edge, chosen: &Chosen, design: &Design, begun: Option<&Staging>)
     let tree = |(path, host): (&Path, &HostMpi)| {
         let sha256 = match begun {
             Some(begun) => begun.trees.iter().find(|tree| tree.from == path)?.sha256.clone(),
-            None => match tree::entries(path).context("it is to be staged; hint: --stage none leaves it where it is") {
+            None => match tree::entries(path).with_context(|| unstaged(path)) {
                 Ok(entries) => tree::digest(&entries),
                 Err(error) => return Some(Err(error)),
             },
@@ -93,6 +93,10 @@ fn trees(edge: &Edge, chosen: &Chosen, design: &Design, begun: Option<&Staging>)
         Some(Ok(FileFact { name, path: path.to_owned(), sha256 }))
     };
     moving.into_iter().filter_map(tree).collect()
+}
+
+fn unstaged(path: &Path) -> String {
+    format!("cannot stage {}; hint: --stage none leaves it where it is", path.display())
 }
 
 /// Brings what a design runs to the nodes, where that is asked for; what was brought. A run that was `begun` with some staged

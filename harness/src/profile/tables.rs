@@ -93,8 +93,8 @@ pub struct ContainerTable {
     /// The command that brings an image there; `{image}` is its file in the cache.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stage: Vec<String>,
-    /// A directory of each node's own disk, to which runs bring their images first; they stay where they are where it is not
-    /// written.
+    /// A directory of each node's own disk, to which runs bring images and the cache's Open MPIs first; they stay where they are
+    /// where it is not written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stage_to: Option<String>,
 }
