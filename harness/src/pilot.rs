@@ -165,7 +165,8 @@ fn costs(completed: &[&Record], samples: &[Sample]) -> (f64, f64) {
         let own = visits(&record.attempt);
         // The time of a duet is that of two launches.
         let (both, launches) = record.partner.as_ref().map_or((own, 1.0), |partner| (own + visits(partner), 2.0));
-        let beside = (record.wall_ns as f64 * 1e-9 - both) / launches;
+        let around = record.beside_ns.unwrap_or_default() as f64 * 1e-9;
+        let beside = (record.wall_ns as f64 * 1e-9 - both) / launches + around;
         Some((beside.max(0.01), own / f64::from(*rounds)))
     };
     let (launch, round): (Vec<f64>, Vec<f64>) = completed.iter().filter_map(of).unzip();
