@@ -125,7 +125,8 @@ impl Runner<'_> {
                 return Ok(Finish::OutOfNodes { lost: lost.map(|node| node.host.clone()).collect() });
             }
             let made = records.last().map_or(0, |last| last.block);
-            if made < step.launch.block {
+            // Probes follow once nothing is looked at any more.
+            if made < step.launch.block && plan::is_analysed(step.launch.purpose) {
                 plan::look(self.design, &records, &medians, made).iter().for_each(|look| listener.looked(look));
             }
             listener.begins(&step, &records);

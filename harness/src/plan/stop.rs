@@ -153,7 +153,10 @@ fn another_would_exceed(design: &Design, records: &[Record], medians: &Medians, 
         (*sum, *launches) = (*sum + record.spent(), *launches + 1);
     }
     let spent: f64 = records.iter().map(Record::spent).sum();
-    let another = launches(design, made + 1, records, medians).into_iter().flatten().map(|launch| {
+    // What is retired takes no time any more, however long it took to fail.
+    let is_made = |unit: &Vec<Launch<'_>>| unit.iter().all(|launch| !remaining(launch.case, records).is_empty());
+    let units = launches(design, made + 1, records, medians).into_iter().filter(is_made);
+    let another = units.flatten().map(|launch| {
         let id = launch.case.id();
         usual.get(&(&id, launch.purpose == Purpose::Measure)).map_or(0.0, |(sum, launches)| sum / f64::from(*launches))
     });

@@ -90,6 +90,22 @@ fn no_block_is_begun_that_the_budget_has_no_room_for() {
 }
 
 #[test]
+fn a_budget_does_not_count_on_what_is_retired() {
+    let decision = Decision { budget_min: Some(1.0), ..Decision::default() };
+    let design = Design { decision, ..design(32) };
+    let (mut records, sick) = (Vec::new(), design.cases[1].id());
+    while let Some(step) = next(&design, &records, &Medians::default()) {
+        let fails = step.launch.block > 0 && step.launch.case.id() == sick;
+        let (outcome, seconds) =
+            if fails { (Outcome::Singletons { expected: 2, seen: 1 }, 20) } else { (Outcome::Completed, 1) };
+        let made = record(&step, u32::try_from(records.len()).unwrap() + 1, outcome);
+        records.push(Record { wall_ns: seconds * 1_000_000_000, ..made });
+    }
+    // After the first block, in which a case fails and does so again alone, 46 s are spent; each other takes three.
+    assert_eq!(blocks_of(&design, &(records, Medians::default())), (5, Some(Ended::Budget)));
+}
+
+#[test]
 fn a_run_that_stops_on_precision_resumes_as_if_nothing_had_happened() {
     let design = stopping(32);
     let (whole, medians) = play_timed(&design, scattered(0.25, 8));
