@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use bench_app::gate::{Gate, GateError, Job};
 
 use super::{
-    Attempt, Ended, Launch, ProcessError, Pulse, Stream,
+    Attempt, Ended, Exit, Launch, ProcessError, Pulse, Stream,
     attempt::LONGEST_LINE,
     bell::Bell,
     now,
     ours::Scope,
-    supervise::{Around, Exit, Watch, linger, wait},
+    supervise::{Around, Watch, linger, wait},
 };
 
 /// A turn: short beside the seconds in which a machine changes its state, long beside a batch.
