@@ -1,6 +1,7 @@
 //! When there are enough launches, of a run and of a case.
 
 use super::*;
+use crate::against::reference;
 
 /// Plays a run to its end: a launch takes a second, and measures what `ns` says for its purpose and block.
 fn play_timed(design: &Design, ns: impl Fn(&Step<'_>) -> f64) -> (Vec<Record>, Medians) {
@@ -172,6 +173,22 @@ fn a_case_that_is_told_well_enough_rests_and_the_time_goes_to_the_others() {
         assert_eq!(blocks_of(&design, &all), (blocks, why));
         assert_eq!(last_block(&all.0, Purpose::Measure, steady), blocks);
     }
+}
+
+/// Of a crossing without `native` of its image's version no ratio is ever shown that could be narrow enough.
+#[test]
+fn what_is_compared_with_nothing_does_not_rest() {
+    let mut design = Design { against: Against::OwnVersion, ..resting(Pairs::Blocks) };
+    let mpi = Mpi { implementation: Implementation::OpenMpi, version: "5.0.8".parse().unwrap() };
+    let stack = Stack::Embedded { image: Image { mpi: Some(mpi), path: "/image".into() } };
+    let alone = Case { stack, ..design.cases[1].clone() };
+    assert_eq!(reference(&design, &alone), None);
+    design.cases.push(alone.clone());
+    let made = play_with_one_unsteady(&design);
+    let (blocks, why) = blocks_of(&design, &made);
+    assert_eq!(why, Some(Ended::Precision));
+    let [steady, alone] = [&design.cases[1], &alone].map(|case| last_block(&made.0, Purpose::Measure, case));
+    assert!(steady < blocks && alone == blocks, "{steady} and {alone} of {blocks}");
 }
 
 #[test]
