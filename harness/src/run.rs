@@ -238,12 +238,11 @@ impl Runner<'_> {
         let (launch, begun) = (self.supervised(commands, making, store), clock());
         let (marker, mut seen) = (attempt.marker().to_owned(), None);
         let takes_turns = self.design.pairs == Pairs::Duet && making.launch.runs == Runs::Program;
+        let mut look = || seen = Some(elsewhere.look(self.room, &marker));
         let ended = if takes_turns {
-            duet::alone(attempt, launch, making)?
+            duet::alone(attempt, launch, making, &mut look)?
         } else {
-            attempt.supervise_and_look(&launch, &mut |stream, line| making.watch.line(stream, line), &mut || {
-                seen = Some(elsewhere.look(self.room, &marker))
-            })
+            attempt.supervise_and_look(&launch, &mut |stream, line| making.watch.line(stream, line), &mut look)
         };
         seen.iter().for_each(|(seen, silent)| making.watch.looked(seen, silent));
         let made = making.made(ended, begun)?;
