@@ -435,6 +435,12 @@ fn the_page_of_results_tells_how_narrow_duets_are() {
         let told = format!("there after {blocks} blocks and {:.0} seconds", seconds(name));
         assert!(words.contains(&told), "{name}: {told}");
     }
+    // Who has not had its turn yet, in a block that was cut short, does not rest.
+    let mut run = published_run("vm-2-cores-duet-6");
+    run.records.retain(|record| record.block < 12);
+    run.records.pop();
+    let cut = harness::report::model(&run.manifest, &run.design, &run.records, &run.samples);
+    assert!(cut.notes.iter().all(|note| !note.starts_with("Launched no more")), "{:?}", cut.notes);
     let fine = published("vm-2-cores-duet-6");
     let duets = |case: &CaseReport| (case.role != Role::Baseline).then_some(case.launches.made);
     let (made, all) = (fine.cases.iter().filter_map(duets).sum::<usize>(), 5 * fine.blocks.begun as usize);
