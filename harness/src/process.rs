@@ -18,6 +18,7 @@ mod guest;
 mod hidden;
 mod hold;
 mod in_rank;
+mod launch;
 mod lines;
 mod look;
 mod ours;
@@ -55,12 +56,12 @@ pub use self::{
     guest::{GUARD, GUARDED, SWEEP, SweptNode},
     hidden::hidden_word,
     in_rank::NO_INSTANCE,
+    launch::{Deadlines, Ended, Exit, Launch, Pulse, Reason},
     lines::Excerpt,
     look::{LOOK, Seen, SeenNode, here as look_here},
     ours::MARKER,
     owner::{Owner, Standing},
     stop_and_go::{Ranks, stop_and_go},
-    supervise::{Deadlines, Ended, Exit, Launch, Pulse, Reason},
     tap::Stream,
 };
 use crate::command::CommandSpec;

@@ -291,6 +291,9 @@ pub struct Launches {
     pub made: usize,
     /// Completed, hence analysed.
     pub completed: usize,
+    /// Whether no more of them were made in the last block, for all that they are compared for was narrow enough.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_rest: bool,
 }
 
 /// What a launch costs besides what is measured; of launches that took turns nothing is told.

@@ -125,7 +125,8 @@ impl Runner<'_> {
                 return Ok(Finish::OutOfNodes { lost: lost.map(|node| node.host.clone()).collect() });
             }
             let made = records.last().map_or(0, |last| last.block);
-            if made < step.launch.block {
+            // Probes follow once nothing is looked at any more.
+            if made < step.launch.block && plan::is_analysed(step.launch.purpose) {
                 plan::look(self.design, &records, &medians, made).iter().for_each(|look| listener.looked(look));
             }
             listener.begins(&step, &records);
@@ -237,12 +238,11 @@ impl Runner<'_> {
         let (launch, begun) = (self.supervised(commands, making, store), clock());
         let (marker, mut seen) = (attempt.marker().to_owned(), None);
         let takes_turns = self.design.pairs == Pairs::Duet && making.launch.runs == Runs::Program;
+        let mut look = || seen = Some(elsewhere.look(self.room, &marker));
         let ended = if takes_turns {
-            duet::alone(attempt, launch, making)?
+            duet::alone(attempt, launch, making, &mut look)?
         } else {
-            attempt.supervise_and_look(&launch, &mut |stream, line| making.watch.line(stream, line), &mut || {
-                seen = Some(elsewhere.look(self.room, &marker))
-            })
+            attempt.supervise_and_look(&launch, &mut |stream, line| making.watch.line(stream, line), &mut look)
         };
         seen.iter().for_each(|(seen, silent)| making.watch.looked(seen, silent));
         let made = making.made(ended, begun)?;

@@ -114,6 +114,12 @@ fn an_exported_run_names_nobody_and_is_the_same_run() {
         assert!(refused.status.code() == Some(3) && said.contains("hint: a directory beside it"), "{among}: {said}");
     }
     assert_eq!(written(&dir), before);
+    // Of a run that somebody has moved elsewhere only its own directory is its own.
+    let moved = home.path().join("moved");
+    fs::rename(dir, &moved).unwrap();
+    for (to, code) in [("moved/shared", 3), ("again", 0)] {
+        sifbench(home.path()).args(["export", "moved", "--to", to]).assert().code(code);
+    }
     let compared = sifbench(home.path()).args(["compare", "shared", "shared"]).output().unwrap();
     assert!(compared.status.success(), "{compared:?}");
 }

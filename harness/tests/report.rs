@@ -9,8 +9,9 @@ use harness::{
     case::Mode,
     decision::Decision,
     id::MpiVersion,
-    plan::Ended,
-    record::{Design, Outcome, Record},
+    medians::Medians,
+    plan::{self, Ended},
+    record::{Design, Outcome, Purpose, Record},
     report::{
         CaseReport, CellStatus, Crossing, Field, Figure, Matrix, Report, Role, Verdict,
         table::{self, Style},
@@ -280,6 +281,38 @@ fn published(name: &str) -> Report {
     harness::report::model(&run.manifest, &run.design, &run.records, &run.samples)
 }
 
+/// A run that was closed is complete by every later reading of its design, and for the reason that it was closed for. Of those
+/// that nothing but their blocks could end that is plain, and reading them takes long.
+#[test]
+fn published_runs_are_as_complete_as_when_they_were_closed() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
+    let below = |dir: &std::path::Path| {
+        let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_dir()).collect::<Vec<_>>()
+    };
+    let could_end_early = |dir: &std::path::PathBuf| {
+        let text = std::fs::read_to_string(dir.join("design.json")).unwrap();
+        let Decision { precision, budget_min, .. } = serde_json::from_str::<Design>(&text).unwrap().decision;
+        precision.is_some() || budget_min.is_some()
+    };
+    let runs: Vec<_> = below(&root).iter().flat_map(|site| below(site)).filter(could_end_early).collect();
+    assert!(runs.len() >= 6, "{runs:?}");
+    for dir in runs {
+        let run = store::load(&dir).unwrap();
+        let medians = Medians::of(&run.samples);
+        let begun = run.records.iter().filter(|r| r.purpose == Purpose::Measure).map(|r| r.block).max().unwrap();
+        // Nobody asks before the last block whether all are made: fewer were ended by one of the two others.
+        let expected = match (begun < run.design.blocks, run.design.decision.precision) {
+            (false, _) => Ended::Blocks,
+            (true, Some(_)) => Ended::Precision,
+            (true, None) => Ended::Budget,
+        };
+        let told = (run.closed, plan::ended(&run.design, &run.records, &medians));
+        assert_eq!(told, (true, Some(expected)), "{}, {begun} blocks", dir.display());
+        assert_eq!(plan::next(&run.design, &run.records, &medians), None, "{}", dir.display());
+    }
+}
+
 /// Whoever renders the published runs again reads what the front page quotes.
 #[test]
 fn the_front_page_quotes_the_published_runs() {
@@ -402,6 +435,12 @@ fn the_page_of_results_tells_how_narrow_duets_are() {
         let told = format!("there after {blocks} blocks and {:.0} seconds", seconds(name));
         assert!(words.contains(&told), "{name}: {told}");
     }
+    // Who has not had its turn yet, in a block that was cut short, does not rest.
+    let mut run = published_run("vm-2-cores-duet-6");
+    run.records.retain(|record| record.block < 12);
+    run.records.pop();
+    let cut = harness::report::model(&run.manifest, &run.design, &run.records, &run.samples);
+    assert!(cut.notes.iter().all(|note| !note.starts_with("Launched no more")), "{:?}", cut.notes);
     let fine = published("vm-2-cores-duet-6");
     let duets = |case: &CaseReport| (case.role != Role::Baseline).then_some(case.launches.made);
     let (made, all) = (fine.cases.iter().filter_map(duets).sum::<usize>(), 5 * fine.blocks.begun as usize);

@@ -85,8 +85,8 @@ fn seen_in_turns(
             Pulse::Quiet
         }
     });
-    let part = Part { attempt: &mut attempt, launch, observe: &mut observe };
-    let other = Part { attempt: &mut other_attempt, launch: other, observe: &mut observe_other };
+    let part = Part { attempt: &mut attempt, launch, observe: &mut observe, look: None };
+    let other = Part { attempt: &mut other_attempt, launch: other, observe: &mut observe_other, look: None };
     let [end, other_end] = stop_and_go([Some(part), Some(other)], ranks).unwrap().map(|end| end.unwrap().unwrap());
     for swept in [attempt.close(), other_attempt.close()] {
         assert!(swept.left.is_empty(), "{swept:?}");
@@ -198,11 +198,32 @@ fn a_partner_that_hangs_has_its_deadline_and_the_other_its_whole_time() {
     let dir = tempfile::tempdir().unwrap();
     let hangs = "trap 'echo asked; exit 3' TERM; while :; do sleep 0.01; done";
     let [(good, ticks), (hung, said)] =
-        in_turns(dir.path(), &Room::guest(place(dir.path())), [TICKS, hangs], Duration::from_millis(1500));
+        in_turns(dir.path(), &Room::guest(place(dir.path())), [TICKS, hangs], Duration::from_secs(4));
     assert_eq!((good.exit, ticks.len()), (Exit::Code(0), 500));
     assert_eq!((hung.exit, hung.reason), (Exit::Code(3), Reason::TotalDeadline));
     assert!(said.iter().any(|line| line == "asked"), "who is stopped hears of nothing: {said:?}");
-    assert!(hung.wall - hung.asleep >= Duration::from_millis(1500), "{hung:?}");
+    assert!(hung.wall - hung.asleep >= Duration::from_secs(4), "{hung:?}");
+}
+
+/// What is then seen is of ranks as they were, and tells which of them is gone.
+#[test]
+fn who_hangs_alone_is_looked_at_before_it_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::guest(place(dir.path()));
+    let mut attempt = room.attempt("one").unwrap();
+    let hangs = format!("echo $$ > {}/rank-$OMPI_COMM_WORLD_RANK; exec sleep 60", dir.path().display());
+    let (command, env) = (launcher(&script(dir.path(), "hangs", &hangs)), env());
+    let deadlines = Deadlines { grace: Duration::from_secs(2), ..Deadlines::total(Duration::from_secs(2)) };
+    let mut seen = Vec::new();
+    let mut look = || {
+        let ranks = [0, 1].map(|rank| fs::read_to_string(dir.path().join(format!("rank-{rank}"))).unwrap());
+        seen.extend(ranks.map(|rank| state(rank.trim())));
+    };
+    let launch = Launch { command: &command, env: &env, deadlines, log: None };
+    let part = Part { attempt: &mut attempt, launch, observe: &mut |_, _| Pulse::Quiet, look: Some(&mut look) };
+    let [end, _] = stop_and_go([Some(part), None], [Ranks { program: "hangs", count: 2 }; 2]).unwrap();
+    assert_eq!(end.unwrap().unwrap().reason, Reason::TotalDeadline);
+    assert_eq!(seen, [Some('S'); 2]);
 }
 
 /// Not a test of its own: the program that the test below ends.

@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::edge::{Edge, Refused};
 use crate::{
+    id::SiteId,
     profile::Profile,
     record::Manifest,
     redact::{Kind, Person, Redaction},
@@ -39,8 +40,8 @@ pub(super) struct ExportArgs {
 /// Copies a run without names.
 pub(super) fn export(edge: &Edge, args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let dir = store::resolve(&edge.results(args.dir.as_deref())).context("there is nothing to export")?;
-    among_its_like(&dir, &args.to)?;
     let run = store::load(&dir)?;
+    among_its_like(&dir, &run.manifest.site, &args.to)?;
     let wanted = of_profile(&run.manifest);
     let kinds = match (args.redact.is_empty(), wanted.is_empty()) {
         (false, _) => args.redact.clone(),
@@ -55,8 +56,14 @@ pub(super) fn export(edge: &Edge, args: &ExportArgs) -> anyhow::Result<ExitCode>
 }
 
 /// Refuses to put the copy among the runs it is of: it began when its original did, and either may then be the newest there.
-fn among_its_like(run: &Path, to: &Path) -> Result<(), Refused> {
-    let root = fs::canonicalize(run).ok().and_then(|run| run.ancestors().nth(2).map(Path::to_owned));
+///
+/// Runs are kept in `<site>/<run>`; one that lies elsewhere has nothing around it that is theirs.
+fn among_its_like(run: &Path, site: &SiteId, to: &Path) -> Result<(), Refused> {
+    let root = fs::canonicalize(run).ok().and_then(|run| {
+        let above = run.parent()?;
+        let is_kept = above.file_name().is_some_and(|name| name == site.to_string().as_str());
+        Some(if is_kept { above.parent()?.to_owned() } else { run })
+    });
     match root.zip(real(to)) {
         Some((root, there)) if there.starts_with(&root) => Err(Refused {
             reason: format!(

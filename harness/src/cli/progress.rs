@@ -103,8 +103,10 @@ impl Listener for Progress<'_> {
     fn begins(&mut self, step: &Step<'_>, made: &[Record]) {
         // Rechecks come on top of what was planned.
         let extra = made.iter().filter(|record| record.purpose == Purpose::Recheck).count() as u64;
-        self.bar.set_length(self.affordable(made).unwrap_or(u64::MAX).min(self.planned + extra));
-        self.bar.set_position(made.len() as u64);
+        let (planned, behind) = (self.planned + extra, made.len() as u64);
+        // What is tried for its outcome is tried behind the budget too.
+        self.bar.set_length(self.affordable(made).map_or(planned, |room| room.clamp(behind, planned.max(behind))));
+        self.bar.set_position(behind);
         let Launch { case, block, .. } = step.launch;
         let labels: Vec<String> = step.launches().map(|launch| launch.case.label()).collect();
         self.bar.set_prefix(format!("{} {}", self.place(block), labels.join(" with ")));

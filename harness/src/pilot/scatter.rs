@@ -117,8 +117,11 @@ fn duets(
         let Some(others) = partner.and_then(|partner| launches.get(&partner.attempt)) else { continue };
         for (cell, visits) in launches.get(&record.attempt).into_iter().flatten() {
             let Some(beside) = others.get(cell) else { continue };
-            let ratios = visits.iter().filter_map(|(visit, time)| Some(time - beside.get(visit)?));
-            groups.entry((record.case.clone(), cell.0, cell.1)).or_default().push(ratios.collect());
+            let ratios: Vec<f64> = visits.iter().filter_map(|(visit, time)| Some(time - beside.get(visit)?)).collect();
+            // Of none the mean would pass for that of equals.
+            if !ratios.is_empty() {
+                groups.entry((record.case.clone(), cell.0, cell.1)).or_default().push(ratios);
+            }
         }
     }
     groups

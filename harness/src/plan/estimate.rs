@@ -16,6 +16,7 @@ const START_S: f64 = 1.2;
 const WITHOUT_FABRIC_S: f64 = 0.5;
 /// Warm-up, the pass that checks payloads and the one for tails take about as long as the visits themselves.
 const VISITS: f64 = 2.0;
+
 /// Launches and time, at least and at most.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {

@@ -84,7 +84,7 @@ pub fn look(design: &Design, records: &[Record], medians: &Medians, made: u32) -
 /// Whether a planned launch is not made because all that it serves was narrow enough at the last look before its block.
 ///
 /// What rests has no launches after that look, so that the next look finds the same: once at rest, always at rest. No case
-/// rests before it has as many blocks as it takes to show a difference.
+/// rests before it has as many blocks as it takes to show a difference, and none that nothing is told of by comparing.
 pub(super) fn rests(design: &Design, launch: &Launch<'_>, records: &[Record], medians: &Medians) -> bool {
     let decision = &design.decision;
     let looked = decision.last_look(launch.block).filter(|look| *look as usize >= fewest_blocks(design));
@@ -95,8 +95,8 @@ pub(super) fn rests(design: &Design, launch: &Launch<'_>, records: &[Record], me
     let served = |(case, purpose, reference): &Comparison<'_>| {
         (*purpose == launch.purpose && case.id() == id) || (launch.purpose == Purpose::Measure && reference.id() == id)
     };
-    let mut served = comparisons(design).filter(served);
-    served.all(|of| all_within(target, &half_widths(design, of, by_then, medians)))
+    let mut served = comparisons(design).filter(served).peekable();
+    served.peek().is_some() && served.all(|of| all_within(target, &half_widths(design, of, by_then, medians)))
 }
 
 fn is_baseline(design: &Design, launch: &Launch<'_>) -> bool {
@@ -153,7 +153,10 @@ fn another_would_exceed(design: &Design, records: &[Record], medians: &Medians, 
         (*sum, *launches) = (*sum + record.spent(), *launches + 1);
     }
     let spent: f64 = records.iter().map(Record::spent).sum();
-    let another = launches(design, made + 1, records, medians).into_iter().flatten().map(|launch| {
+    // What is retired takes no time any more, however long it took to fail.
+    let is_made = |unit: &Vec<Launch<'_>>| unit.iter().all(|launch| !remaining(launch.case, records).is_empty());
+    let units = launches(design, made + 1, records, medians).into_iter().filter(is_made);
+    let another = units.flatten().map(|launch| {
         let id = launch.case.id();
         usual.get(&(&id, launch.purpose == Purpose::Measure)).map_or(0.0, |(sum, launches)| sum / f64::from(*launches))
     });

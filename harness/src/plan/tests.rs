@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     against::Against,
     app::Compilation,
-    case::{HostMpi, Implementation, Mpi, Placement, Program, Settings, Stack},
+    case::{HostMpi, Image, Implementation, Mpi, Placement, Program, Settings, Stack},
     command::CommandSpec,
     decision::{Decision, Pairs},
     id::{AttemptId, Sha256},

@@ -15,12 +15,13 @@ use super::{
     bell::Bell,
     capture::{self, Captured},
     guard::Guard,
+    launch::{Deadlines, Ended, Launch, Pulse},
     now,
     ours::{MARKER, Ours, Scope},
     procfs::{self, Identity},
     scratch::{self, Scratch},
     stage::{self, Child, Tie},
-    supervise::{Around, Deadlines, Ended, Launch, Pulse, Watch, linger},
+    supervise::{Around, Watch, linger},
     tap::{Stream, Tap},
 };
 use crate::command::CommandSpec;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     ProcessError,
-    supervise::{Ended, Exit, Pulse, Reason},
+    launch::{Ended, Exit, Pulse, Reason},
     tap::Stream,
 };
 

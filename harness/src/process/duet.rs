@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use bench_app::gate::{Gate, GateError, Job};
 
 use super::{
-    Attempt, Ended, Launch, ProcessError, Pulse, Stream,
+    Attempt, Ended, Exit, Launch, ProcessError, Pulse, Stream,
     attempt::LONGEST_LINE,
     bell::Bell,
     now,
     ours::Scope,
-    supervise::{Around, Exit, Watch, linger, wait},
+    supervise::{Around, Watch, linger, wait},
 };
 
 /// A turn: short beside the seconds in which a machine changes its state, long beside a batch.
@@ -33,6 +33,8 @@ pub struct Part<'a, 'room> {
     pub launch: Launch<'a>,
     /// Sees every line, in order within a stream, and says which are progress.
     pub observe: &'a mut dyn FnMut(Stream, &str) -> Pulse,
+    /// Looks at it at a deadline, before it is ended.
+    pub look: Option<&'a mut dyn FnMut()>,
 }
 
 /// Runs two launches to their ends, in turns at `gate`; the first has the first turn. One may be missing, so that the other
@@ -86,26 +88,28 @@ pub(super) struct Player<'a, 'room> {
     pub(super) attempt: &'a mut Attempt<'room>,
     pub(super) watch: Option<Watch<'a>>,
     pub(super) scope: Option<Scope>,
+    look: Option<&'a mut dyn FnMut()>,
     pub(super) end: Option<Result<Ended, ProcessError>>,
 }
 
 impl<'a, 'room> Player<'a, 'room> {
     pub(super) fn start(part: Part<'a, 'room>) -> Self {
-        let Part { attempt, launch, observe } = part;
+        let Part { attempt, launch, observe, look } = part;
         match attempt.begin(&launch) {
             Ok(child) => {
                 let scope = Some(Scope::Launch(child.id));
                 let watch = Some(Watch::new(child, &launch, LONGEST_LINE, observe));
-                Self { attempt, watch, scope, end: None }
+                Self { attempt, watch, scope, look, end: None }
             }
-            Err(error) => Self { attempt, watch: None, scope: None, end: Some(Err(error)) },
+            Err(error) => Self { attempt, watch: None, scope: None, look, end: Some(Err(error)) },
         }
     }
 
     fn step(&mut self, bell: Option<&Bell>) -> Result<Option<Exit>, ProcessError> {
         let (Some(watch), Some(scope)) = (&mut self.watch, self.scope) else { return Ok(None) };
         let Attempt { ours, scratch, .. } = &mut *self.attempt;
-        watch.step(&mut Around { bell, heard: 0, ours, scratch, scope, spare: None, look: None })
+        let look = self.look.as_mut().map(|look| &mut **look as &mut dyn FnMut());
+        watch.step(&mut Around { bell, heard: 0, ours, scratch, scope, spare: None, look })
     }
 
     /// Ends what is left of the launch; meanwhile nobody is given a turn, and the other one is read on.

@@ -23,6 +23,7 @@ use super::{
 
 /// How often to look whether all ranks of a launch run.
 const GLANCE: Duration = Duration::from_millis(10);
+
 /// What the ranks of a launch run, and how many there are.
 #[derive(Debug, Clone, Copy)]
 pub struct Ranks<'a> {

@@ -82,13 +82,16 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn blocks(&self) -> Blocks {
-        let analysed = self.records.iter().filter(|r| is_analysed(r.purpose));
         Blocks {
             planned: self.design.blocks,
-            begun: analysed.map(|r| r.block).max().unwrap_or(0),
+            begun: self.begun(),
             complete: plan::next(self.design, self.records, &self.medians).is_none(),
             ended: plan::ended(self.design, self.records, &self.medians),
         }
+    }
+
+    fn begun(&self) -> u32 {
+        self.records.iter().filter(|r| is_analysed(r.purpose)).map(|r| r.block).max().unwrap_or(0)
     }
 
     fn bounds(&self) -> Bounds {
@@ -119,6 +122,12 @@ impl<'a> Run<'a> {
         roles.map(|(case, role)| self.case(case, role)).collect()
     }
 
+    fn is_at_rest(&self, case: &Case, purpose: Purpose) -> bool {
+        let (design, begun) = (self.design, self.begun());
+        let still = || plan::launches(design, begun, self.records, &self.medians).into_iter().flatten();
+        design.decision.rest && begun > 0 && still().all(|launch| launch.case != case || launch.purpose != purpose)
+    }
+
     fn case(&self, case: &'a Case, role: Role) -> CaseReport {
         let id = case.id();
         let purpose = purpose_of(role);
@@ -143,7 +152,7 @@ impl<'a> Run<'a> {
             buffers: case.workload.buffers,
             answer: String::new(),
             cells,
-            launches: Launches { made: made.len(), completed: launches.len() },
+            launches: Launches { made: made.len(), completed: launches.len(), at_rest: self.is_at_rest(case, purpose) },
             costs: self.costs(role, &launches),
             seen: seen(&self.witnesses(case, &launches)),
             command: first.map(|r| r.command.to_string()),

@@ -88,17 +88,15 @@ fn imprecise(report: &Report) -> Option<String> {
 /// The cases that were launched no more once their intervals were narrow enough.
 fn rested(report: &Report) -> Option<String> {
     let last = |case: &CaseReport| case.figures().flat_map(|(_, figure)| &figure.launches).map(|made| made.block).max();
-    let at_rest = report.cases.iter().filter_map(|case| Some((&case.name, last(case)?)));
-    let at_rest: Vec<String> = at_rest
-        .filter(|(_, last)| report.decision.rest && *last < report.blocks.begun)
-        .map(|(name, last)| format!("{name} after {last} blocks"))
-        .collect();
+    let at_rest = report.cases.iter().filter(|case| case.launches.at_rest);
+    let at_rest: Vec<String> =
+        at_rest.filter_map(|case| Some(format!("{} after {} blocks", case.name, last(case)?))).collect();
     (!at_rest.is_empty()).then(|| format!("Launched no more, once told well enough: {}.", at_rest.join(", ")))
 }
 
 /// What makes one case's figures doubtful.
 fn doubts(case: &CaseReport, reference: Option<&CaseReport>) -> Vec<String> {
-    let Launches { made, completed } = case.launches;
+    let Launches { made, completed, .. } = case.launches;
     let lost = (completed < made).then(|| format!("{}: {completed} of {made} analysed launches completed.", case.name));
     let place = |case: &CaseReport| case.seen.placement.join(" or ");
     let elsewhere =

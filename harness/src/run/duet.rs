@@ -86,8 +86,9 @@ impl Runner<'_> {
         let ((attempt, launch, making), (other_attempt, other_launch, other)) = (first, second);
         let mut observe = |stream, line: &str| making.watch.line(stream, line);
         let mut observe_other = |stream, line: &str| other.watch.line(stream, line);
-        let part = launch.map(|launch| Part { attempt, launch, observe: &mut observe });
-        let other = other_launch.map(|launch| Part { attempt: other_attempt, launch, observe: &mut observe_other });
+        let part = launch.map(|launch| Part { attempt, launch, observe: &mut observe, look: None });
+        let other =
+            other_launch.map(|launch| Part { attempt: other_attempt, launch, observe: &mut observe_other, look: None });
         Ok(match gate {
             Some(gate) => duet([part, other], gate)?,
             None => stop_and_go([part, other], ranks)?,
@@ -100,10 +101,11 @@ pub(super) fn alone(
     attempt: &mut Attempt<'_>,
     launch: process::Launch<'_>,
     making: &mut Making<'_>,
+    look: &mut dyn FnMut(),
 ) -> Result<Result<Ended, ProcessError>, ProcessError> {
     let ranks = ranks(making.launch);
     let mut observe = |stream, line: &str| making.watch.line(stream, line);
-    let part = Part { attempt, launch, observe: &mut observe };
+    let part = Part { attempt, launch, observe: &mut observe, look: Some(look) };
     let [end, _] = stop_and_go([Some(part), None], [ranks, ranks])?;
     Ok(end.unwrap_or_else(|| unreachable!("it was there")))
 }

@@ -24,8 +24,8 @@ fn in_turns(first: &str, second: &str) -> [(Exit, Reason); 2] {
     let env = env();
     let [launch, other] = commands.each_ref().map(|command| Launch { command, env: &env, deadlines, log: None });
     let (mut observe, mut observe_other) = (|_, line: &str| pulse(line), |_, line: &str| pulse(line));
-    let part = Part { attempt: &mut attempt, launch, observe: &mut observe };
-    let other = Part { attempt: &mut other_attempt, launch: other, observe: &mut observe_other };
+    let part = Part { attempt: &mut attempt, launch, observe: &mut observe, look: None };
+    let other = Part { attempt: &mut other_attempt, launch: other, observe: &mut observe_other, look: None };
     let ends = duet([Some(part), Some(other)], &gate).unwrap();
     assert_eq!([attempt, other_attempt].map(|attempt| attempt.close().left), [const { Vec::<String>::new() }; 2]);
     assert!(bench.is_tidy());
@@ -62,8 +62,9 @@ fn who_sleeps_at_the_gate_is_not_silent_and_goes_on_when_the_other_is_gone() {
     };
     let mut observe_other = |_, line: &str| pulse(line);
     let launch = |command, deadlines| Launch { command, env: &env, deadlines, log: None };
-    let part = Part { attempt: &mut attempt, launch: launch(&rank, short), observe: &mut observe };
-    let other = Part { attempt: &mut other_attempt, launch: launch(&never, late), observe: &mut observe_other };
+    let part = Part { attempt: &mut attempt, launch: launch(&rank, short), observe: &mut observe, look: None };
+    let other =
+        Part { attempt: &mut other_attempt, launch: launch(&never, late), observe: &mut observe_other, look: None };
     let [end, other_end] = duet([Some(part), Some(other)], &gate).unwrap().map(|end| end.unwrap().unwrap());
     assert_eq!(other_end.reason, Reason::FirstDeadline);
     assert_eq!((end.exit, end.reason, turns), (Exit::Code(0), Reason::Itself, 3), "{:?}", end.stderr);

@@ -1,6 +1,7 @@
 //! When there are enough launches, of a run and of a case.
 
 use super::*;
+use crate::against::reference;
 
 /// Plays a run to its end: a launch takes a second, and measures what `ns` says for its purpose and block.
 fn play_timed(design: &Design, ns: impl Fn(&Step<'_>) -> f64) -> (Vec<Record>, Medians) {
@@ -90,6 +91,22 @@ fn no_block_is_begun_that_the_budget_has_no_room_for() {
 }
 
 #[test]
+fn a_budget_does_not_count_on_what_is_retired() {
+    let decision = Decision { budget_min: Some(1.0), ..Decision::default() };
+    let design = Design { decision, ..design(32) };
+    let (mut records, sick) = (Vec::new(), design.cases[1].id());
+    while let Some(step) = next(&design, &records, &Medians::default()) {
+        let fails = step.launch.block > 0 && step.launch.case.id() == sick;
+        let (outcome, seconds) =
+            if fails { (Outcome::Singletons { expected: 2, seen: 1 }, 20) } else { (Outcome::Completed, 1) };
+        let made = record(&step, u32::try_from(records.len()).unwrap() + 1, outcome);
+        records.push(Record { wall_ns: seconds * 1_000_000_000, ..made });
+    }
+    // After the first block, in which a case fails and does so again alone, 46 s are spent; each other takes three.
+    assert_eq!(blocks_of(&design, &(records, Medians::default())), (5, Some(Ended::Budget)));
+}
+
+#[test]
 fn a_run_that_stops_on_precision_resumes_as_if_nothing_had_happened() {
     let design = stopping(32);
     let (whole, medians) = play_timed(&design, scattered(0.25, 8));
@@ -156,6 +173,22 @@ fn a_case_that_is_told_well_enough_rests_and_the_time_goes_to_the_others() {
         assert_eq!(blocks_of(&design, &all), (blocks, why));
         assert_eq!(last_block(&all.0, Purpose::Measure, steady), blocks);
     }
+}
+
+/// Of a crossing without `native` of its image's version no ratio is ever shown that could be narrow enough.
+#[test]
+fn what_is_compared_with_nothing_does_not_rest() {
+    let mut design = Design { against: Against::OwnVersion, ..resting(Pairs::Blocks) };
+    let mpi = Mpi { implementation: Implementation::OpenMpi, version: "5.0.8".parse().unwrap() };
+    let stack = Stack::Embedded { image: Image { mpi: Some(mpi), path: "/image".into() } };
+    let alone = Case { stack, ..design.cases[1].clone() };
+    assert_eq!(reference(&design, &alone), None);
+    design.cases.push(alone.clone());
+    let made = play_with_one_unsteady(&design);
+    let (blocks, why) = blocks_of(&design, &made);
+    assert_eq!(why, Some(Ended::Precision));
+    let [steady, alone] = [&design.cases[1], &alone].map(|case| last_block(&made.0, Purpose::Measure, case));
+    assert!(steady < blocks && alone == blocks, "{steady} and {alone} of {blocks}");
 }
 
 #[test]
