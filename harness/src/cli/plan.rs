@@ -82,7 +82,7 @@ fn planned(edge: &Edge, args: &CampaignArgs, nodes: &NodeArgs) -> anyhow::Result
     let planned: Vec<Planned> = planned.collect();
     let mut text = format!("# {}: {} launches, seed {}\n", design.campaign, planned.len(), design.seed);
     text += &format!("# {}\n", plan::estimate(&design));
-    text.extend(plan::in_vain(&design).map(|why| format!("# mind: {why}\n")));
+    text.extend(plan::doubts(&design).into_iter().map(|why| format!("# mind: {why}\n")));
     text += &place.remarks(&given, &design);
     for (file, role) in absent {
         text += &format!("# absent: {role} {}\n", file.display());
