@@ -216,7 +216,10 @@ pub struct PlanArgs {
     /// Where it would run.
     #[command(flatten)]
     pub nodes: nodes::NodeArgs,
-    /// Print JSON
+    /// Print the launches of every block, not of the first alone
+    #[arg(long)]
+    pub every_block: bool,
+    /// Print JSON, with every block
     #[arg(long)]
     pub json: bool,
 }

@@ -50,6 +50,27 @@ fn plan_needs_nothing_installed_and_prints_pasteable_commands() {
 }
 
 #[test]
+fn plan_prints_one_block_of_many_unless_all_are_asked_for() {
+    let home = home();
+    let plan = |words: &str| {
+        let plan = sifbench(&home).args(["plan", "quick"]).args(words.split_whitespace()).assert().code(0);
+        text(&plan)
+    };
+    let titles = |text: &str| text.lines().filter(|line| line.contains("block")).map(str::to_owned).collect::<Vec<_>>();
+    let launches = |text: &str| text.lines().filter(|line| line.contains("mpirun")).count();
+    let (short, whole) = (plan(""), plan("--every-block"));
+    for part in ["# block 0: discovery", "# block 1 of 12", "# blocks 2 to 12 of 12: the same launches", "# probes: "] {
+        assert!(short.contains(part), "{part}: {short}");
+    }
+    assert!(whole.contains("# block 12 of 12") && !whole.contains("the same launches"), "{:?}", titles(&whole));
+    assert_eq!(launches(&whole) - launches(&short), 11 * 7, "{:?}", titles(&short));
+    assert!(plan("--blocks 2").contains("# block 2 of 2: the same launches in another order"));
+    for blocks in ["--blocks 1", "--blocks 0"] {
+        assert_eq!(plan(blocks), plan(&format!("{blocks} --every-block")), "nothing is left out");
+    }
+}
+
+#[test]
 fn plan_shows_what_is_brought_to_the_nodes_and_run_from_there() {
     let home = home();
     let plan = |flags: &[&str]| {
