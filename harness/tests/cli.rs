@@ -89,6 +89,10 @@ fn plan_shows_what_is_brought_to_the_nodes_and_run_from_there() {
     assert!(commands(&staged).contains("/disk/sifbench-NAME/openmpi-4.1.8"), "{staged}");
     assert!(!commands(&staged).contains("/images/") && !commands(&staged).contains("/mpi/"), "{staged}");
     assert_eq!(plan(&["--stage", "none"]), plan(&[]));
+    // As `run` has it; of a variable only the job may know what it is.
+    let relative = sifbench(&home).args(["plan", "quick", "--stage", "disk"]).assert().code(3);
+    relative.stderr(contains("images cannot be staged to `disk`").and(contains("hint: an absolute path")));
+    assert!(plan(&["--stage", "$DISK"]).contains("cache to $DISK, on each node"));
 }
 
 #[test]
@@ -146,6 +150,12 @@ fn values_of_flags_are_told_with_a_hint() {
     check("plan quick --ranks 2,x", "`x` is no count");
     check("plan quick --blocks -3", "-3 is not in 0..");
     check("submit quick --nodes 0", "`0` is no count");
+    for (flag, command) in ["agent", "pmi", "stage", "profile", "container-runtime"]
+        .into_iter()
+        .flat_map(|flag| ["plan", "run"].map(|command| (flag, command)))
+    {
+        check(&format!("{command} quick --{flag}="), "that says nothing\nhint: without the flag");
+    }
     check("compare a b --margin -1", "-1 is not a margin\nhint: such as 0.05 for 5 %");
     check("compare a b --margin 5%", "`5%` is not a number\nhint: such as 0.05 for 5 %");
     check("aa --synthetic --trials 0", "0 is not in 1..");
