@@ -320,7 +320,7 @@ fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<Option<serde_
         let attempts = run.records.len();
         return Ok(Some(serde_json::json!({ "dir": dir, "attempts": attempts, "outcomes": outcomes })));
     }
-    let words: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} x {outcome}")).collect();
+    let words: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} x `{outcome}`")).collect();
     edge.say(&format!("{} launches: {}", run.records.len(), words.join(", ")));
     edge.print(&format!("{}\n", dir.display()))?;
     Ok(None)
