@@ -26,7 +26,10 @@ mod submit;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{
+    Args, CommandFactory as _, Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 
 use crate::{
     app::Compilation,
@@ -129,7 +132,7 @@ enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct CampaignArgs {
     /// A TOML file, or the name of a built-in campaign
-    #[arg(default_value = "quick")]
+    #[arg(default_value = "quick", value_parser = text())]
     pub campaign: String,
     /// What overrides it.
     #[command(flatten)]
@@ -248,7 +251,7 @@ pub struct RunArgs {
 )]
 pub struct MatrixArgs {
     /// A TOML file with a [matrix], or the name of a built-in campaign
-    #[arg(default_value = "matrix")]
+    #[arg(default_value = "matrix", value_parser = text())]
     campaign: String,
     /// What overrides it.
     #[command(flatten)]
@@ -364,6 +367,13 @@ pub struct BuildArgs {
 /// A number of things of which there is at least one.
 fn count(text: &str) -> Result<NonZeroU32, String> {
     text.parse().map_err(|_| format!("`{text}` is no count; hint: a whole number from 1 on, such as 2"))
+}
+
+/// A word that is text, as everything is that results are kept with; what is none is named.
+fn text() -> impl TypedValueParser<Value = String> {
+    let text =
+        |word: OsString| word.into_string().map_err(|_| "it is not UTF-8; hint: rename it, or name a link to it");
+    OsStringValueParser::new().try_map(text)
 }
 
 /// Runs the tool with `args` and maps what happens to an exit code.
