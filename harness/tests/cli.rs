@@ -162,6 +162,17 @@ fn values_of_flags_are_told_with_a_hint() {
     check("aa --synthetic --margin -1", "-1 is not a margin");
 }
 
+/// Whatever takes a file as text says which one is none.
+#[test]
+fn a_name_that_is_no_text_is_named() {
+    let odd = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"caf\xe9.toml");
+    for words in ["plan", "run", "matrix", "submit", "pilot", "compare results", "kit build --campaign"] {
+        let refused = sifbench(&home()).args(words.split(' ')).arg(odd).assert().code(2);
+        let named = contains("'caf\u{fffd}.toml'").and(contains("it is not UTF-8\nhint: rename it"));
+        refused.stderr(named);
+    }
+}
+
 #[test]
 fn run_names_what_is_absent_and_the_command_that_makes_it() {
     let missing = sifbench(&home()).args(["run", "quick"]).assert().code(1);
@@ -235,7 +246,10 @@ fn a_design_must_fit_the_nodes_there_are() {
     check("--placement 2-a-node --ranks 3", &here, 2, "3 ranks cannot be placed 2-a-node");
     check("--placement nowhere", &here, 2, "unknown placement");
     check("--ranks 2", "n2 slots=2", 3, "is none of the nodes");
-    check("--ranks 2", "", 1, "names none");
+    check("--ranks 2", "", 2, "names none");
+    check("--ranks 2", "n1 slots=x", 2, "line 1");
+    let none = sifbench(&home).args(["run", "quick", "--hostfile", "none"]).assert().code(2);
+    none.stderr(contains("the file of nodes none cannot be read").and(contains("hint")));
 }
 
 #[test]
@@ -314,6 +328,16 @@ fn the_page_holds_what_recommend_and_explain_say() {
     assert!(page.contains("<code>apptainer exec --sharens</code>"));
 }
 
+/// The reason would stand above all the tables, out of sight.
+#[test]
+fn a_page_that_cannot_be_written_is_said_before_any_table() {
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/vm-2-cores");
+    let home = home();
+    std::fs::create_dir(home.path().join("taken")).unwrap();
+    let report = sifbench(&home).args(["report", published, "-o", "taken"]).assert().code(1);
+    report.stdout("").stderr(contains("cannot write taken").and(contains("hint: --output FILE")));
+}
+
 #[test]
 fn report_without_a_run_says_where_it_looked() {
     let home = home();
@@ -349,6 +373,16 @@ fn lists_are_empty_without_a_cache_and_valid_json() {
         assert!(output.status.success());
         assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap(), serde_json::json!([]));
     }
+}
+
+#[test]
+fn an_image_that_is_not_there_is_named_with_what_makes_it() {
+    let home = home();
+    for (words, command) in [("4.1.8", "image build 4.1.8"), ("--app own 4.1.8", "image build --app own 4.1.8")] {
+        let checked = sifbench(&home).args(["image", "check"]).args(words.split(' ')).assert().code(1);
+        checked.stdout(contains("not built yet").and(contains(format!("made by       sifbench {command}\n"))));
+    }
+    sifbench(&home).args(["image", "check", "4.0.9"]).assert().code(2).stderr(contains("hint: one of 4.1"));
 }
 
 #[test]
