@@ -339,6 +339,13 @@ enum ImageCommand {
     Build(BuildArgs),
     /// Check images: launch two ranks by their own mpirun, and compare what is in them with what would be built
     Check(check::CheckArgs),
+    /// Remove those in the cache that this version of the tool would not use; nothing else
+    #[command(after_help = "Examples:\n  sifbench image prune --dry-run\n  sifbench image prune")]
+    Prune {
+        /// List them, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// List those in the cache
     #[command(after_help = "Example:\n  sifbench image list --json | jq -r '.[] | select(.current | not) | .path'")]
     List {
@@ -410,6 +417,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Mpi { command: MpiCommand::List { json } } => parts::mpi_list(&edge, *json),
         Command::Image { command: ImageCommand::Build(args) } => parts::image_build(&edge, args),
         Command::Image { command: ImageCommand::Check(args) } => check::check(&edge, args),
+        Command::Image { command: ImageCommand::Prune { dry_run } } => parts::image_prune(&edge, *dry_run),
         Command::Image { command: ImageCommand::List { json } } => parts::image_list(&edge, *json),
         Command::Kit { command: kit::KitCommand::Build(args) } => kit::build(&edge, args),
         Command::Kit { command: kit::KitCommand::Check { dir, json } } => kit::check(&edge, dir.as_deref(), *json),

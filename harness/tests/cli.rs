@@ -386,6 +386,32 @@ fn an_image_that_is_not_there_is_named_with_what_makes_it() {
 }
 
 #[test]
+fn images_of_other_versions_are_pruned_and_nothing_else() {
+    let home = home();
+    let images = home.path().join(".cache/sifbench/images");
+    std::fs::create_dir_all(&images).unwrap();
+    let plan = text(&sifbench(&home).args(["plan", "quick", "--modes", "embedded"]).assert().code(0));
+    let current = plan.split_whitespace().find(|word| word.ends_with(".sif")).unwrap().rsplit('/').next().unwrap();
+    let kept = [current, "mine.sif", "my-own-0123456789ab.sif", "openmpi-4.1.8-mine.sif", "openmpi-4.1.8.txt"];
+    let old = "openmpi-4.1.8-0123456789ab.sif";
+    for name in kept.iter().chain(&[old]) {
+        std::fs::write(images.join(name), "").unwrap();
+    }
+    std::fs::write(images.join(format!(".lock-{old}")), "").unwrap();
+    let names = || {
+        let entries =
+            std::fs::read_dir(&images).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        entries.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = names();
+    let prune = |words: &str| sifbench(&home).args(words.split(' ')).assert().code(0).stdout(contains(old));
+    prune("image prune --dry-run").stderr(contains("old images would be removed: 1"));
+    assert_eq!(names(), before);
+    prune("image prune").stderr(contains("old images removed: 1"));
+    assert_eq!(names(), kept.iter().map(|&name| name.to_owned()).collect());
+}
+
+#[test]
 fn errors_are_plain_text_where_colour_is_not_wanted() {
     let output = sifbench(&home()).args(["plan", "qick"]).env("NO_COLOR", "1").output().unwrap();
     assert!(!output.stderr.contains(&0x1b));

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use super::{BuildArgs, edge::Edge, profile, progress::Progress};
 use crate::{
     app::{Compilation, Headers},
+    cache::Kind,
     debian,
     id::MpiVersion,
     image::{self, Bootstrap, Builder},
@@ -83,6 +84,24 @@ pub(super) fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitC
 pub(super) fn machine_bootstrap(edge: &Edge) -> Bootstrap {
     let debootstrap = edge.on_path("debootstrap").is_some() || Path::new("/usr/sbin/debootstrap").is_file();
     Bootstrap::of_machine(&debian::apt_sources(), debootstrap)
+}
+
+/// `sifbench image prune`.
+pub(super) fn image_prune(edge: &Edge, dry_run: bool) -> anyhow::Result<ExitCode> {
+    let cache = edge.cache();
+    let (mut count, mut bytes) = (0, 0);
+    for image in image::old(&cache, &edge.catalogue()?) {
+        let name = image.path.file_name().unwrap_or_default().to_string_lossy();
+        if !dry_run && !cache.discard(Kind::Images, &name)? {
+            edge.say(&format!("{}: kept, somebody is building it", image.path.display()));
+            continue;
+        }
+        (count, bytes) = (count + 1, bytes + image.bytes);
+        edge.print(&format!("{}\n", image.path.display()))?;
+    }
+    let (mib, done) = (bytes.div_ceil(1 << 20), if dry_run { "would be removed" } else { "removed" });
+    edge.say(&format!("old images {done}: {count}, {mib} MiB"));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `sifbench image list`.
