@@ -4,7 +4,7 @@
 //! at all (temporary name, rename), and a failed attempt leaves the older entries alone.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
 };
@@ -169,7 +169,29 @@ impl Cache {
         names
     }
 
+    /// Removes an entry of the cache itself, not of a kit, and its lock; false where somebody is making it just now.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn discard(&self, kind: Kind, name: &str) -> Result<bool, CacheError> {
+        let (file, lock) = self.lock_file(kind, name)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(source)) => return Err(CacheError { what: "lock", path: lock, source }),
+        }
+        remove(&self.directory(kind).join(name))?;
+        remove(&lock)?;
+        Ok(true)
+    }
+
     fn lock(&self, kind: Kind, name: &str) -> Result<File, CacheError> {
+        let (file, path) = self.lock_file(kind, name)?;
+        file.lock().map_err(|source| CacheError { what: "lock", path, source })?;
+        Ok(file)
+    }
+
+    fn lock_file(&self, kind: Kind, name: &str) -> Result<(File, PathBuf), CacheError> {
         let directory = self.directory(kind);
         let failed = |what, path: &Path| {
             let path = path.to_owned();
@@ -178,8 +200,7 @@ impl Cache {
         fs::create_dir_all(&directory).map_err(failed("create", &directory))?;
         let path = directory.join(format!(".lock-{name}"));
         let file = File::create(&path).map_err(failed("create", &path))?;
-        file.lock().map_err(failed("lock", &path))?;
-        Ok(file)
+        Ok((file, path))
     }
 }
 
@@ -262,6 +283,19 @@ mod tests {
             assert_eq!(cache.name_of(&path), Some(Path::new("images/x")));
         }
         assert_eq!(cache.name_of(Path::new("/opt/openmpi")), None);
+    }
+
+    #[test]
+    fn an_entry_is_discarded_with_its_lock_unless_it_is_being_made() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path().to_owned());
+        cache.entry(Kind::Images, "a-1", write("whole")).unwrap();
+        let held = cache.lock(Kind::Images, "a-1").unwrap();
+        assert!(!cache.discard(Kind::Images, "a-1").unwrap());
+        assert_eq!(cache.names(Kind::Images), ["a-1"]);
+        drop(held);
+        assert!(cache.discard(Kind::Images, "a-1").unwrap());
+        assert_eq!(fs::read_dir(root.path().join("images")).unwrap().count(), 0);
     }
 
     #[test]

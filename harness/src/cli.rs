@@ -26,7 +26,10 @@ mod submit;
 
 use std::{ffi::OsString, num::NonZeroU32, path::PathBuf, process::ExitCode};
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{
+    Args, CommandFactory as _, Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 
 use crate::{
     app::Compilation,
@@ -129,7 +132,7 @@ enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct CampaignArgs {
     /// A TOML file, or the name of a built-in campaign
-    #[arg(default_value = "quick")]
+    #[arg(default_value = "quick", value_parser = text())]
     pub campaign: String,
     /// What overrides it.
     #[command(flatten)]
@@ -216,7 +219,10 @@ pub struct PlanArgs {
     /// Where it would run.
     #[command(flatten)]
     pub nodes: nodes::NodeArgs,
-    /// Print JSON
+    /// Print the launches of every block, not of the first alone
+    #[arg(long)]
+    pub every_block: bool,
+    /// Print JSON, with every block
     #[arg(long)]
     pub json: bool,
 }
@@ -245,7 +251,7 @@ pub struct RunArgs {
 )]
 pub struct MatrixArgs {
     /// A TOML file with a [matrix], or the name of a built-in campaign
-    #[arg(default_value = "matrix")]
+    #[arg(default_value = "matrix", value_parser = text())]
     campaign: String,
     /// What overrides it.
     #[command(flatten)]
@@ -333,6 +339,13 @@ enum ImageCommand {
     Build(BuildArgs),
     /// Check images: launch two ranks by their own mpirun, and compare what is in them with what would be built
     Check(check::CheckArgs),
+    /// Remove those in the cache that this version of the tool would not use; nothing else
+    #[command(after_help = "Examples:\n  sifbench image prune --dry-run\n  sifbench image prune")]
+    Prune {
+        /// List them, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// List those in the cache
     #[command(after_help = "Example:\n  sifbench image list --json | jq -r '.[] | select(.current | not) | .path'")]
     List {
@@ -361,6 +374,13 @@ pub struct BuildArgs {
 /// A number of things of which there is at least one.
 fn count(text: &str) -> Result<NonZeroU32, String> {
     text.parse().map_err(|_| format!("`{text}` is no count; hint: a whole number from 1 on, such as 2"))
+}
+
+/// A word that is text, as everything is that results are kept with; what is none is named.
+fn text() -> impl TypedValueParser<Value = String> {
+    let text =
+        |word: OsString| word.into_string().map_err(|_| "it is not UTF-8; hint: rename it, or name a link to it");
+    OsStringValueParser::new().try_map(text)
 }
 
 /// Runs the tool with `args` and maps what happens to an exit code.
@@ -397,6 +417,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Mpi { command: MpiCommand::List { json } } => parts::mpi_list(&edge, *json),
         Command::Image { command: ImageCommand::Build(args) } => parts::image_build(&edge, args),
         Command::Image { command: ImageCommand::Check(args) } => check::check(&edge, args),
+        Command::Image { command: ImageCommand::Prune { dry_run } } => parts::image_prune(&edge, *dry_run),
         Command::Image { command: ImageCommand::List { json } } => parts::image_list(&edge, *json),
         Command::Kit { command: kit::KitCommand::Build(args) } => kit::build(&edge, args),
         Command::Kit { command: kit::KitCommand::Check { dir, json } } => kit::check(&edge, dir.as_deref(), *json),

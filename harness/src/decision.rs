@@ -79,6 +79,12 @@ impl Decision {
         Some(block - 1 - beyond % self.look_every.max(1))
     }
 
+    /// Whether a run of `blocks` blocks that is to stop on precision would end before it has ever looked.
+    #[must_use]
+    pub fn never_looks(&self, blocks: u32) -> bool {
+        self.precision.is_some() && self.first_look > blocks
+    }
+
     /// Whether the intervals of a kernel have to be narrow enough.
     #[must_use]
     pub fn is_primary(&self, kernel: Kernel) -> bool {
@@ -99,7 +105,7 @@ impl Decision {
                     "such as 0.02 for 2 % to either side".into(),
                 );
             }
-            if (self.first_look as usize) < fewest || self.first_look > blocks {
+            if (self.first_look as usize) < fewest || self.never_looks(blocks) {
                 let what = format!("first_look = {} is not between {fewest} and blocks = {blocks}", self.first_look);
                 return fault(what, format!("intervals take {fewest} blocks, and `blocks` is the most there are"));
             }

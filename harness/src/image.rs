@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-pub use list::{Listed, current, list};
+pub use list::{Listed, current, list, old};
 
 use bench_app::PROTOCOL;
 use serde::Serialize;

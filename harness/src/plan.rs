@@ -4,7 +4,7 @@
 mod estimate;
 mod stop;
 
-pub use estimate::{Estimate, estimate, fewest_blocks, in_vain};
+pub use estimate::{Estimate, doubts, estimate, fewest_blocks};
 use stop::rests;
 pub use stop::{Ended, Look, after, look};
 

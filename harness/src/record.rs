@@ -22,6 +22,7 @@ use crate::{
     command::CommandSpec,
     decision::{Decision, Pairs},
     id::{AttemptId, CaseId, Sha256, SiteId},
+    profile::Deadline,
 };
 use lost::Lost;
 pub use plain::plain;
@@ -137,6 +138,15 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { hello_s: 30.0, silence_s: 10.0, total_s: 300.0 }
+    }
+}
+
+impl Limits {
+    /// The first that is no time to wait for, which a campaign could not have said: its key, what is wrong, and a hint.
+    #[must_use]
+    pub fn fault(&self) -> Option<(&'static str, String)> {
+        let all = [("hello_s", self.hello_s), ("silence_s", self.silence_s), ("total_s", self.total_s)];
+        all.into_iter().find_map(|(key, seconds)| Some((key, Deadline::try_from(seconds).err()?)))
     }
 }
 

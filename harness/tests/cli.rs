@@ -50,6 +50,27 @@ fn plan_needs_nothing_installed_and_prints_pasteable_commands() {
 }
 
 #[test]
+fn plan_prints_one_block_of_many_unless_all_are_asked_for() {
+    let home = home();
+    let plan = |words: &str| {
+        let plan = sifbench(&home).args(["plan", "quick"]).args(words.split_whitespace()).assert().code(0);
+        text(&plan)
+    };
+    let titles = |text: &str| text.lines().filter(|line| line.contains("block")).map(str::to_owned).collect::<Vec<_>>();
+    let launches = |text: &str| text.lines().filter(|line| line.contains("mpirun")).count();
+    let (short, whole) = (plan(""), plan("--every-block"));
+    for part in ["# block 0: discovery", "# block 1 of 12", "# blocks 2 to 12 of 12: the same launches", "# probes: "] {
+        assert!(short.contains(part), "{part}: {short}");
+    }
+    assert!(whole.contains("# block 12 of 12") && !whole.contains("the same launches"), "{:?}", titles(&whole));
+    assert_eq!(launches(&whole) - launches(&short), 11 * 7, "{:?}", titles(&short));
+    assert!(plan("--blocks 2").contains("# block 2 of 2: the same launches in another order"));
+    for blocks in ["--blocks 1", "--blocks 0"] {
+        assert_eq!(plan(blocks), plan(&format!("{blocks} --every-block")), "nothing is left out");
+    }
+}
+
+#[test]
 fn plan_shows_what_is_brought_to_the_nodes_and_run_from_there() {
     let home = home();
     let plan = |flags: &[&str]| {
@@ -68,6 +89,10 @@ fn plan_shows_what_is_brought_to_the_nodes_and_run_from_there() {
     assert!(commands(&staged).contains("/disk/sifbench-NAME/openmpi-4.1.8"), "{staged}");
     assert!(!commands(&staged).contains("/images/") && !commands(&staged).contains("/mpi/"), "{staged}");
     assert_eq!(plan(&["--stage", "none"]), plan(&[]));
+    // As `run` has it; of a variable only the job may know what it is.
+    let relative = sifbench(&home).args(["plan", "quick", "--stage", "disk"]).assert().code(3);
+    relative.stderr(contains("images cannot be staged to `disk`").and(contains("hint: an absolute path")));
+    assert!(plan(&["--stage", "$DISK"]).contains("cache to $DISK, on each node"));
 }
 
 #[test]
@@ -125,10 +150,27 @@ fn values_of_flags_are_told_with_a_hint() {
     check("plan quick --ranks 2,x", "`x` is no count");
     check("plan quick --blocks -3", "-3 is not in 0..");
     check("submit quick --nodes 0", "`0` is no count");
+    for (flag, command) in ["agent", "pmi", "stage", "profile", "container-runtime"]
+        .into_iter()
+        .flat_map(|flag| ["plan", "run"].map(|command| (flag, command)))
+    {
+        check(&format!("{command} quick --{flag}="), "that says nothing\nhint: without the flag");
+    }
     check("compare a b --margin -1", "-1 is not a margin\nhint: such as 0.05 for 5 %");
     check("compare a b --margin 5%", "`5%` is not a number\nhint: such as 0.05 for 5 %");
     check("aa --synthetic --trials 0", "0 is not in 1..");
     check("aa --synthetic --margin -1", "-1 is not a margin");
+}
+
+/// Whatever takes a file as text says which one is none.
+#[test]
+fn a_name_that_is_no_text_is_named() {
+    let odd = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"caf\xe9.toml");
+    for words in ["plan", "run", "matrix", "submit", "pilot", "compare results", "kit build --campaign"] {
+        let refused = sifbench(&home()).args(words.split(' ')).arg(odd).assert().code(2);
+        let named = contains("'caf\u{fffd}.toml'").and(contains("it is not UTF-8\nhint: rename it"));
+        refused.stderr(named);
+    }
 }
 
 #[test]
@@ -204,7 +246,10 @@ fn a_design_must_fit_the_nodes_there_are() {
     check("--placement 2-a-node --ranks 3", &here, 2, "3 ranks cannot be placed 2-a-node");
     check("--placement nowhere", &here, 2, "unknown placement");
     check("--ranks 2", "n2 slots=2", 3, "is none of the nodes");
-    check("--ranks 2", "", 1, "names none");
+    check("--ranks 2", "", 2, "names none");
+    check("--ranks 2", "n1 slots=x", 2, "line 1");
+    let none = sifbench(&home).args(["run", "quick", "--hostfile", "none"]).assert().code(2);
+    none.stderr(contains("the file of nodes none cannot be read").and(contains("hint")));
 }
 
 #[test]
@@ -283,6 +328,16 @@ fn the_page_holds_what_recommend_and_explain_say() {
     assert!(page.contains("<code>apptainer exec --sharens</code>"));
 }
 
+/// The reason would stand above all the tables, out of sight.
+#[test]
+fn a_page_that_cannot_be_written_is_said_before_any_table() {
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/vm-2-cores");
+    let home = home();
+    std::fs::create_dir(home.path().join("taken")).unwrap();
+    let report = sifbench(&home).args(["report", published, "-o", "taken"]).assert().code(1);
+    report.stdout("").stderr(contains("cannot write taken").and(contains("hint: --output FILE")));
+}
+
 #[test]
 fn report_without_a_run_says_where_it_looked() {
     let home = home();
@@ -318,6 +373,42 @@ fn lists_are_empty_without_a_cache_and_valid_json() {
         assert!(output.status.success());
         assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap(), serde_json::json!([]));
     }
+}
+
+#[test]
+fn an_image_that_is_not_there_is_named_with_what_makes_it() {
+    let home = home();
+    for (words, command) in [("4.1.8", "image build 4.1.8"), ("--app own 4.1.8", "image build --app own 4.1.8")] {
+        let checked = sifbench(&home).args(["image", "check"]).args(words.split(' ')).assert().code(1);
+        checked.stdout(contains("not built yet").and(contains(format!("made by       sifbench {command}\n"))));
+    }
+    sifbench(&home).args(["image", "check", "4.0.9"]).assert().code(2).stderr(contains("hint: one of 4.1"));
+}
+
+#[test]
+fn images_of_other_versions_are_pruned_and_nothing_else() {
+    let home = home();
+    let images = home.path().join(".cache/sifbench/images");
+    std::fs::create_dir_all(&images).unwrap();
+    let plan = text(&sifbench(&home).args(["plan", "quick", "--modes", "embedded"]).assert().code(0));
+    let current = plan.split_whitespace().find(|word| word.ends_with(".sif")).unwrap().rsplit('/').next().unwrap();
+    let kept = [current, "mine.sif", "my-own-0123456789ab.sif", "openmpi-4.1.8-mine.sif", "openmpi-4.1.8.txt"];
+    let old = "openmpi-4.1.8-0123456789ab.sif";
+    for name in kept.iter().chain(&[old]) {
+        std::fs::write(images.join(name), "").unwrap();
+    }
+    std::fs::write(images.join(format!(".lock-{old}")), "").unwrap();
+    let names = || {
+        let entries =
+            std::fs::read_dir(&images).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        entries.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = names();
+    let prune = |words: &str| sifbench(&home).args(words.split(' ')).assert().code(0).stdout(contains(old));
+    prune("image prune --dry-run").stderr(contains("old images would be removed: 1"));
+    assert_eq!(names(), before);
+    prune("image prune").stderr(contains("old images removed: 1"));
+    assert_eq!(names(), kept.iter().map(|&name| name.to_owned()).collect());
 }
 
 #[test]

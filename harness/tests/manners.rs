@@ -163,11 +163,12 @@ fn errors_say_what_to_do() {
     check("run quick --ranks 5000", 3);
     check("report results", 1);
     check("report nowhere", 1);
-    check("mpi install 4.0.9", 1);
+    check("mpi install 4.0.9", 2);
     check("mpi install", 2);
     check("mpi install 4.1.8", 1);
-    check("image build 4.0.9", 1);
+    check("image build 4.0.9", 2);
     check("image build 4.1.8", 1);
     check("image check nothing", 2);
     check("run quick --site UPPER", 2);
+    check("mpi install 4.1.8 4.0.9", 2);
 }

@@ -70,6 +70,12 @@ fn every_scheduler_gets_its_script() {
     fs::write(dir.path().join("odd.toml"), QUICK.replace("name = \"quick\"", "name = \"../a b/c\"")).unwrap();
     let odd = dry(dir.path(), "odd.toml --profile slurm");
     assert!(odd.contains("--job-name=sifbench--a-b-c\n") && odd.contains("TIME--a-b-c/out\n"), "{odd}");
+    let json = submit(dir.path(), "quick --profile slurm --dry-run --json").assert().code(0);
+    let json: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    let (script, command) = (json["text"].as_str().unwrap(), json["command"].as_str().unwrap());
+    assert!(script.starts_with("#!") && script.contains("#SBATCH --nodes=1"), "{json}");
+    assert!(command.starts_with("sbatch ") && command.ends_with(json["script"].as_str().unwrap()), "{json}");
+    assert_eq!((&json["job"], &json["nodes"]), (&serde_json::Value::Null, &1.into()));
     let ranks = dry(dir.path(), "quick --profile tgcc --nodes 4294967295");
     assert!(ranks.contains("-n 8589934590\n"), "{ranks}");
     let short = submit(dir.path(), "quick --profile slurm --dry-run --walltime 0:00:05").assert().code(0);

@@ -52,6 +52,7 @@ pub(super) fn check(edge: &Edge, args: &CheckArgs) -> anyhow::Result<ExitCode> {
         true => image::current(&cache, &catalogue, args.app),
         false => args.versions.iter().cloned().map(Some).collect(),
     };
+    args.versions.iter().try_for_each(|version| catalogue.openmpi(version).map(drop))?;
     if wanted.is_empty() {
         anyhow::bail!("there are no images to check; hint: `sifbench image build 4.1.8` makes one");
     }
@@ -72,7 +73,7 @@ pub(super) fn check(edge: &Edge, args: &CheckArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(130));
         }
         if !args.json {
-            edge.print(&words(&checked))?;
+            edge.print(&words(&checked, &build(version.as_ref(), args.app)))?;
         }
         all.push(checked);
     }
@@ -83,8 +84,15 @@ pub(super) fn check(edge: &Edge, args: &CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// What makes an image.
+fn build(version: Option<&MpiVersion>, app: Compilation) -> String {
+    let own = if app.is_shared() { "" } else { " --app own" };
+    let version = version.map_or(String::new(), |version| format!(" {version}"));
+    format!("sifbench image build{own}{version}")
+}
+
 /// An image in words: a line that says whether it is as it should be, what is in it, and what is wrong.
-fn words(checked: &Checked) -> String {
+fn words(checked: &Checked, build: &str) -> String {
     let state = if checked.faults.is_empty() { "ok" } else { "FAULTY" };
     let mut text = format!("{state:<7} {}\n", checked.name);
     let mut fact = |name: &str, value: Option<String>| {
@@ -103,6 +111,9 @@ fn words(checked: &Checked) -> String {
     }
     for fault in &checked.faults {
         fact("fault", Some(fault.to_string()));
+        if *fault == Fault::Absent {
+            fact("  made by", Some(build.to_owned()));
+        }
         if let Fault::Launch { said, .. } = fault {
             said.iter().take(6).for_each(|line| fact("  it said", Some(line.clone())));
             fact("  again with", checked.command.clone());

@@ -284,7 +284,7 @@ pub(super) fn carry_out<'e>(
     let (campaign, cases, blocks) = (&run.design.campaign, run.design.cases.len(), run.design.blocks);
     edge.say(&format!("{campaign}: {cases} cases, {blocks} blocks -> {}", run.dir.display()));
     edge.say(&plan::estimate(&run.design).to_string());
-    plan::in_vain(&run.design).iter().for_each(|why| edge.say(&format!("mind: {why}")));
+    plan::doubts(&run.design).iter().for_each(|why| edge.say(&format!("mind: {why}")));
     let mut progress = Progress::new(edge, &run.design);
     let past = Past { medians: Medians::of(&run.samples), records: run.records };
     let finish = runner.run(&mut store, past, &mut progress)?;
@@ -320,7 +320,7 @@ fn finished(edge: &Edge, dir: &Path, json: bool) -> anyhow::Result<Option<serde_
         let attempts = run.records.len();
         return Ok(Some(serde_json::json!({ "dir": dir, "attempts": attempts, "outcomes": outcomes })));
     }
-    let words: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} x {outcome}")).collect();
+    let words: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} x `{outcome}`")).collect();
     edge.say(&format!("{} launches: {}", run.records.len(), words.join(", ")));
     edge.print(&format!("{}\n", dir.display()))?;
     Ok(None)

@@ -29,7 +29,7 @@ use crate::{
     Exit codes: 0 equivalent or better, 1 worse, 2 wrong usage or a run that cannot be read, 3 not decided or not comparable")]
 pub struct CompareArgs {
     /// RUN, RUN:CASE, or with --in CASE; the first is the reference
-    #[arg(required = true, num_args = 2.., value_name = "WHAT")]
+    #[arg(required = true, num_args = 2.., value_name = "WHAT", value_parser = super::text())]
     what: Vec<String>,
     /// Compare cases of this run
     #[arg(long = "in", value_name = "RUN")]

@@ -12,14 +12,15 @@ use anyhow::Context as _;
 
 use crate::{
     cache::Cache,
-    catalogue::{BadCatalogue, Catalogue},
+    catalogue::{BadCatalogue, Catalogue, Unknown},
     compose::apptainer::Runtime,
     config::ConfigError,
+    id::BadId,
     kit::{self, Kit, KitError},
     process::{Env, Room},
     profile::{ProfileError, Shelf},
     report::table,
-    site::login,
+    site::{allocation::AllocationError, login},
     tool::Tools,
 };
 
@@ -285,7 +286,9 @@ fn told(error: &anyhow::Error) -> u8 {
         }
     }
     hints.iter().for_each(|hint| say(&format!("{cyan}hint{cyan:#}: {hint}")));
-    if error.is::<ConfigError>() || error.is::<BadCatalogue>() || error.is::<ProfileError>() {
+    let is_config = error.is::<ConfigError>() || error.is::<BadCatalogue>() || error.is::<ProfileError>();
+    let is_word = error.is::<BadId>() || error.is::<Unknown>();
+    if is_config || is_word || error.downcast_ref().is_some_and(AllocationError::is_of_a_file) {
         2
     } else if error.is::<Refused>() {
         3
@@ -313,6 +316,21 @@ fn say(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::Scheduler;
+
+    /// Whatever is said around it.
+    #[test]
+    fn a_word_that_cannot_be_meant_is_wrong_usage() {
+        let site = "UPPER".parse::<crate::id::SiteId>().unwrap_err();
+        let unknown = Catalogue::built_in().openmpi(&"4.0.9".parse().unwrap()).unwrap_err();
+        let unset = AllocationError::Absent { scheduler: Scheduler::Slurm, variable: "SLURM_JOB_NODELIST" };
+        let check = |error: anyhow::Error, code: u8| assert_eq!(told(&error), code, "{error:?}");
+        check(anyhow::Error::from(site).context("SIFBENCH_SITE names no site"), 2);
+        check(unknown.into(), 2);
+        check(AllocationError::Empty { path: "nodes".into() }.into(), 2);
+        check(unset.into(), 1);
+        check(anyhow::anyhow!("no room"), 1);
+    }
 
     #[test]
     fn a_home_is_what_the_system_has_down_for_the_user() {

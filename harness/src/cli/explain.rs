@@ -21,12 +21,12 @@ use crate::{
 /// `sifbench explain`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    sifbench explain                               the newest run: all that failed or is slow, why, what helps\n  \
-    sifbench explain results/laptop hybrid         one case of it, by mode or by mode and versions\n  \
-    sifbench explain results/laptop hybrid --try-remedies     with each remedy that is a setting, beside itself\n  \
+    sifbench explain                           the newest run: what failed or is slow, what helps\n  \
+    sifbench explain results/laptop hybrid     one case of it, by mode or by mode and versions\n  \
+    sifbench explain results/laptop hybrid --try-remedies     each of its remedies, beside itself\n  \
     sifbench explain --json | jq '.cases[].endings[].findings[0].rule'\n\n\
     A cause is proven (the evidence is the fact itself), likely, a guess, or unknown.\n\n\
-    Exit codes: 0 every failure has a known cause, 1 some cause is unknown, 2 wrong usage or no such run or case;\n\
+    Exit codes: 0 every cause is known, 1 some cause is unknown, 2 wrong usage or no such run or case;\n\
     with --try-remedies: 0 some remedy led to figures or none was needed, 1 none did, 130 stopped")]
 pub(super) struct ExplainArgs {
     /// A run, or a directory of runs (its newest is taken) [env: SIFBENCH_RESULTS] [default: results]

@@ -56,7 +56,7 @@ pub(super) struct PackArgs {
     /// Versions of Open MPI, for images and for the host; without any and without --campaign, what quick runs
     versions: Vec<MpiVersion>,
     /// All that a campaign runs, a built-in one or a TOML file, which comes along
-    #[arg(long, value_name = "CAMPAIGN")]
+    #[arg(long, value_name = "CAMPAIGN", value_parser = super::text())]
     campaign: Vec<String>,
     /// Leave the host's Open MPIs out: the site has its own
     #[arg(long)]

@@ -180,6 +180,9 @@ mod tests {
         }
     }
 
+    /// Columns at which clap breaks lines.
+    const WIDTH: usize = 100;
+
     /// Every command that has none below it.
     fn leaves(command: &Command) -> Vec<&Command> {
         let below: Vec<&Command> = command.get_subcommands().filter(|sub| sub.get_name() != "help").collect();
@@ -198,6 +201,8 @@ mod tests {
             let examples = examples(leaf);
             assert!(examples.lines().any(|line| line.trim_start().starts_with(name)), "{name}: {examples:?}");
             assert!(leaf.get_about().is_some(), "{name} says nothing of itself");
+            let broken: Vec<&str> = examples.lines().filter(|line| line.chars().count() > WIDTH).collect();
+            assert!(broken.is_empty(), "{name}: --help breaks {broken:?}");
         }
     }
 

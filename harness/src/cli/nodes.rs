@@ -39,28 +39,34 @@ use crate::{
 pub struct NodeArgs {
     /// What is particular about this place: a profile's name or file [env: SIFBENCH_PROFILE]
     /// [default: the one that suits; `sifbench site list` says which, and why]
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long, value_name = "NAME|FILE", value_parser = said)]
     pub(super) profile: Option<String>,
     /// The container runtime: apptainer, singularity, or a path [default: the profile's, else what is on PATH]
-    #[arg(long, value_name = "PROGRAM")]
+    #[arg(long, value_name = "PROGRAM", value_parser = said)]
     pub(super) container_runtime: Option<String>,
     /// Nodes from a file, `HOST slots=N` a line, instead of those of the job [env: SIFBENCH_HOSTFILE]
     #[arg(long, value_name = "FILE")]
     hostfile: Option<PathBuf>,
     /// How other nodes are reached: slurm, or a remote shell such as ssh or oarsh [env: SIFBENCH_AGENT]
     /// [default: as is usual with the scheduler]
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "WORDS", value_parser = said)]
     agent: Option<String>,
     /// How instances live on nodes [env: SIFBENCH_INSTANCES] [default: holder-step on several in Slurm, else three-step]
     #[arg(long, value_enum)]
     instances: Option<Strategy>,
     /// What `srun --mpi` is given [env: SIFBENCH_PMI] [default: the first of its list with which ranks find each other]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = said)]
     pmi: Option<String>,
     /// Bring images, bench-app and sifbench's Open MPIs to this directory of each node's own disk first, and run them from
     /// there; none leaves them where they are [env: SIFBENCH_STAGE] [default: the profile's container.stage_to, else none]
-    #[arg(long, value_name = "DIR|none")]
+    #[arg(long, value_name = "DIR|none", value_parser = said)]
     pub(super) stage: Option<String>,
+}
+
+/// A value that says something.
+fn said(text: &str) -> Result<String, String> {
+    let blank = "that says nothing; hint: without the flag there is what is usual";
+    if text.trim().is_empty() { Err(blank.to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// Why the programs of `design` must not be stopped in turns where there are these devices of a fast network.

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use super::{BuildArgs, edge::Edge, profile, progress::Progress};
 use crate::{
     app::{Compilation, Headers},
+    cache::Kind,
     debian,
     id::MpiVersion,
     image::{self, Bootstrap, Builder},
@@ -16,6 +17,8 @@ use crate::{
 /// `sifbench mpi install`.
 pub(super) fn mpi_install(edge: &Edge, versions: &[MpiVersion]) -> anyhow::Result<ExitCode> {
     let (cache, catalogue, tools) = (edge.cache(), edge.catalogue()?, edge.tools());
+    // Before the first is installed.
+    versions.iter().try_for_each(|version| catalogue.openmpi(version).map(drop))?;
     for version in versions {
         let made = mpi::install(&cache, &catalogue, &tools, version)
             .with_context(|| format!("cannot install Open MPI {version}"))?;
@@ -47,6 +50,7 @@ pub(super) fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitC
     let bootstrap = args.source.clone().unwrap_or_else(|| machine_bootstrap(edge));
     let builder =
         Builder { cache: &cache, catalogue: &catalogue, tools: &tools, runtime: &runtime, bootstrap, app: args.app };
+    args.versions.iter().try_for_each(|version| catalogue.openmpi(version).map(drop))?;
     let spinner = Progress::steps(edge);
     let say = |text: &str| spinner.step(text);
     let mut built = Vec::new();
@@ -80,6 +84,24 @@ pub(super) fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitC
 pub(super) fn machine_bootstrap(edge: &Edge) -> Bootstrap {
     let debootstrap = edge.on_path("debootstrap").is_some() || Path::new("/usr/sbin/debootstrap").is_file();
     Bootstrap::of_machine(&debian::apt_sources(), debootstrap)
+}
+
+/// `sifbench image prune`.
+pub(super) fn image_prune(edge: &Edge, dry_run: bool) -> anyhow::Result<ExitCode> {
+    let cache = edge.cache();
+    let (mut count, mut bytes) = (0, 0);
+    for image in image::old(&cache, &edge.catalogue()?) {
+        let name = image.path.file_name().unwrap_or_default().to_string_lossy();
+        if !dry_run && !cache.discard(Kind::Images, &name)? {
+            edge.say(&format!("{}: kept, somebody is building it", image.path.display()));
+            continue;
+        }
+        (count, bytes) = (count + 1, bytes + image.bytes);
+        edge.print(&format!("{}\n", image.path.display()))?;
+    }
+    let (mib, done) = (bytes.div_ceil(1 << 20), if dry_run { "would be removed" } else { "removed" });
+    edge.say(&format!("old images {done}: {count}, {mib} MiB"));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `sifbench image list`.

@@ -27,7 +27,7 @@ use crate::{
 )]
 pub(super) struct PilotArgs {
     /// A TOML file, or the name of a built-in campaign
-    #[arg(default_value = "quick")]
+    #[arg(default_value = "quick", value_parser = super::text())]
     campaign: String,
     /// Blocks to measure
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(i64::from(pilot::FEWEST_LAUNCHES)..=60))]

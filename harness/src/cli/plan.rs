@@ -9,7 +9,7 @@ use super::{
     CampaignArgs, PlanArgs,
     commands::{campaign, missing, resolved},
     edge::Edge,
-    nodes::{NodeArgs, Place},
+    nodes::Place,
     profile::Chosen,
     staging,
 };
@@ -36,11 +36,24 @@ struct Planned {
     after: Vec<String>,
 }
 
+impl Planned {
+    /// As it is typed, below the name of its case.
+    fn lines(&self) -> String {
+        let together = match self.partner {
+            Some(partner) if partner > self.slot => ", in turns with the next",
+            Some(_) => ", in turns with the one before",
+            None => "",
+        };
+        let typed = self.before.iter().chain([&self.command]).chain(&self.after).map(|line| format!("{line}\n"));
+        format!("# {}{together}\n", self.case) + &typed.collect::<String>()
+    }
+}
+
 /// `sifbench plan`.
 pub(super) fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let mut plans = Vec::new();
     for campaign in args.campaign.sweep() {
-        plans.push(planned(edge, &campaign, &args.nodes)?);
+        plans.push(planned(edge, &campaign, args)?);
     }
     if args.json {
         let launches: Vec<&Planned> = plans.iter().flat_map(|(launches, _)| launches).collect();
@@ -53,7 +66,8 @@ pub(super) fn plan(edge: &Edge, args: &PlanArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The launches of a campaign, and how they are told.
-fn planned(edge: &Edge, args: &CampaignArgs, nodes: &NodeArgs) -> anyhow::Result<(Vec<Planned>, String)> {
+fn planned(edge: &Edge, args: &CampaignArgs, asked: &PlanArgs) -> anyhow::Result<(Vec<Planned>, String)> {
+    let PlanArgs { nodes, every_block, .. } = asked;
     let chosen = Chosen::find(edge, nodes)?;
     let (campaign, given) = campaign(args, &chosen)?;
     let design = resolved(edge, &campaign, &args.overrides(), &chosen)?;
@@ -82,28 +96,29 @@ fn planned(edge: &Edge, args: &CampaignArgs, nodes: &NodeArgs) -> anyhow::Result
     let planned: Vec<Planned> = planned.collect();
     let mut text = format!("# {}: {} launches, seed {}\n", design.campaign, planned.len(), design.seed);
     text += &format!("# {}\n", plan::estimate(&design));
-    text.extend(plan::in_vain(&design).map(|why| format!("# mind: {why}\n")));
+    text.extend(plan::doubts(&design).into_iter().map(|why| format!("# mind: {why}\n")));
     text += &place.remarks(&given, &design);
     for (file, role) in absent {
         text += &format!("# absent: {role} {}\n", file.display());
     }
-    let mut block = None;
-    for launch in &planned {
-        if block != Some(launch.block) {
-            block = Some(launch.block);
-            text += &format!("\n# {}\n", block_title(&design, launch.block));
+    for of_block in planned.chunk_by(|one, next| one.block == next.block) {
+        let Some(block) = of_block.first().map(|launch| launch.block) else { continue };
+        if block >= 2 && block <= design.blocks && !every_block {
+            text += &if block == 2 { format!("\n# {}\n", others(design.blocks)) } else { String::new() };
+            continue;
         }
-        let together = match launch.partner {
-            Some(partner) if partner > launch.slot => ", in turns with the next",
-            Some(_) => ", in turns with the one before",
-            None => "",
-        };
-        text += &format!("# {}{together}\n", launch.case);
-        for line in launch.before.iter().chain([&launch.command]).chain(&launch.after) {
-            text += &format!("{line}\n");
-        }
+        text += &format!("\n# {}\n", block_title(&design, block));
+        of_block.iter().for_each(|launch| text += &launch.lines());
     }
     Ok((planned, text))
+}
+
+/// What is said of the blocks behind the first, of `blocks`.
+fn others(blocks: u32) -> String {
+    match blocks {
+        2 => "block 2 of 2: the same launches in another order; --every-block prints it".to_owned(),
+        last => format!("blocks 2 to {last} of {last}: the same launches in other orders; --every-block prints them"),
+    }
 }
 
 fn block_title(design: &Design, block: u32) -> String {

@@ -32,7 +32,6 @@ pub(super) fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode>
         edge.print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    edge.print(&report::table::render(&report, edge.style()))?;
     let named = || {
         let name = dir.file_name().unwrap_or_default();
         Path::new("reports").join(run.manifest.site.to_string()).join(name).join("report.html")
@@ -48,6 +47,8 @@ pub(super) fn report(edge: &Edge, args: &ReportArgs) -> anyhow::Result<ExitCode>
     let beside = Beside { recommendation: Some(&recommendation), explanation: Some(&explanation) };
     fs::write(&output, report::html::render(&report, beside))
         .with_context(|| format!("cannot write {}; hint: {ELSEWHERE}", output.display()))?;
+    // Behind the page: what keeps that from being written is then the last thing said.
+    edge.print(&report::table::render(&report, edge.style()))?;
     edge.say(&format!("report: {}", output.display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -60,7 +60,7 @@ pub(super) struct CheckArgs {
     /// A name or a file [default: the one that suits this place]
     profile: Option<String>,
     /// The campaign whose commands are shown: a file, or a built-in one
-    #[arg(long, default_value = "quick")]
+    #[arg(long, default_value = "quick", value_parser = super::text())]
     campaign: String,
     /// Print JSON
     #[arg(long)]

@@ -64,9 +64,24 @@ fn hosts<'d>(edge: &Edge, chosen: &Chosen, design: &'d Design) -> anyhow::Result
     Ok([moving, staying])
 }
 
+/// Refuses a directory to which nothing can be brought, and a place where nothing is to be.
+fn suits(place: &Place<'_>, to: &str) -> Result<(), Refused> {
+    if !Path::new(to).is_absolute() {
+        let reason = format!("images cannot be staged to `{to}`");
+        return Err(Refused { reason, hint: "an absolute path, which is each node's own: /tmp" });
+    }
+    if !place.nodes.terms.by_launcher.is_empty() {
+        let reason = format!("the launcher enters images by itself there (says {})", place.nodes.terms.by);
+        return Err(Refused { reason, hint: "images are run from where it knows them: --stage none" });
+    }
+    Ok(())
+}
+
 /// A design as it will be launched here: what is to be staged lies in a directory that has no name yet.
 pub(super) fn planned(edge: &Edge, place: &Place<'_>, design: &Design) -> anyhow::Result<Design> {
     let Some(to) = &place.stage_to else { return Ok(design.clone()) };
+    // What is not set here may well be set in the job.
+    profile::expanded(KEY, to, edge.env()).map_or(Ok(()), |to| suits(place, &to))?;
     let [moving, _] = hosts(edge, &place.chosen, design)?;
     let trees: Vec<PathBuf> = moving.into_keys().map(Path::to_owned).collect();
     Ok(imagined(design, Path::new(to), &trees))
@@ -112,17 +127,7 @@ pub(super) fn bring<'e>(
         reason: format!("images are to be staged to {text}, and {variable} is not set here"),
         hint: "name a directory of each node's own disk by --stage",
     })?;
-    let refuse = |reason: String, hint| Err(Refused { reason, hint }.into());
-    if !Path::new(&to).is_absolute() {
-        return refuse(
-            format!("images cannot be staged to `{to}`"),
-            "an absolute path, which is each node's own: /tmp",
-        );
-    }
-    if !place.nodes.terms.by_launcher.is_empty() {
-        let reason = format!("the launcher enters images by itself there (says {})", place.nodes.terms.by);
-        return refuse(reason, "images are run from where it knows them: --stage none");
-    }
+    suits(place, &to)?;
     let used = paths(design);
     let files: Vec<FileFact> = files.iter().filter(|file| used.contains(&file.path)).cloned().collect();
     let sbcast = place.allocation.scheduler == Scheduler::Slurm && edge.on_path("sbcast").is_some();

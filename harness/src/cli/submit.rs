@@ -81,7 +81,7 @@ pub(super) struct SubmitArgs {
     /// Wait for the job to end, and say how it is doing
     #[arg(long)]
     follow: bool,
-    /// Print JSON at the end
+    /// Print JSON at the end, which of a dry run holds the script
     #[arg(long)]
     json: bool,
 }
@@ -105,6 +105,12 @@ struct Job {
 struct Told {
     job: Option<String>,
     script: PathBuf,
+    /// What would be in it, where nothing is submitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// And what would submit it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
     nodes: u32,
     walltime_s: u64,
     node_hours: f64,
@@ -136,21 +142,27 @@ pub(super) fn submit(edge: &Edge, args: &SubmitArgs) -> anyhow::Result<ExitCode>
     }
     let file = job.dir.join("job.sh");
     let command = CommandSpec::new(&job.submit[0]).args(&job.submit[1..]).arg(file.to_string_lossy());
+    let mut told = Told { script: file, nodes, walltime_s: seconds, node_hours: hours, ..Told::default() };
+    if args.dry_run && args.json {
+        let planned = Told { text: Some(job.script), command: Some(command.to_string()), ..told };
+        edge.print(&(serde_json::to_string_pretty(&planned)? + "\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.dry_run {
         edge.print(&format!("{}\n# {command}\n", job.script.trim_end()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let own = "hint: submit from a directory of your own, where jobs/ can be made";
     fs::create_dir_all(&job.dir).with_context(|| format!("cannot make {}; {own}", job.dir.display()))?;
-    fs::write(&file, &job.script).with_context(|| format!("cannot write {}; {own}", file.display()))?;
+    let file = &told.script;
+    fs::write(file, &job.script).with_context(|| format!("cannot write {}; {own}", file.display()))?;
     // OAR runs it, where others read it.
-    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     let said = handed_in(edge, command)?;
     let id = submit::job_id(job.batch, &said)
         .with_context(|| format!("the scheduler named no job: {}; hint: look at its queue", said.trim()))?;
     edge.say(&format!("job {id}: submitted, {}", file.display()));
-    let mut told =
-        Told { job: Some(id.clone()), script: file, nodes, walltime_s: seconds, node_hours: hours, ..Told::default() };
+    told.job = Some(id.clone());
     let code = if args.follow { follow(edge, &job, &id, &mut told)? } else { ExitCode::SUCCESS };
     if args.json {
         edge.print(&(serde_json::to_string_pretty(&told)? + "\n"))?;

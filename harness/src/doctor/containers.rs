@@ -164,7 +164,11 @@ pub(super) fn images(s: &Surroundings) -> Finding {
         Within::BaseImage(_) => !s.has_image("base"),
     });
     if modes.is_empty() {
-        return Finding::ok(found);
+        let costs = "what this version would not use takes room";
+        return match old {
+            0 => Finding::ok(found),
+            _ => Finding::note(found, costs, [Mend::command("sifbench image prune")]),
+        };
     }
     let cached = s
         .mpis

@@ -191,6 +191,9 @@ fn images_in_the_cache() {
     let with_mpi = &CONTAINED[..4];
     check(&less("openmpi"), "images", "lacking", &["sifbench image build 4.1.8 5.0.11"], with_mpi);
     check(&|s| s.app = false, "images", "lacking", &["sifbench image build"], &[Mode::Native]);
+    let more =
+        |s: &mut Surroundings| s.images.push(surroundings::Image { name: "openmpi 4.1.8".into(), current: false });
+    check(&more, "images", "note", &["(1 old)", "takes room", "sifbench image prune"], &[]);
     let old = |s: &mut Surroundings| s.images.iter_mut().for_each(|image| image.current = false);
     check(&old, "images", "lacking", &["4 old"], &CONTAINED);
     check(&|s| s.images.clear(), "images", "lacking", &["none yet"], &CONTAINED);

@@ -69,6 +69,21 @@ pub fn list(cache: &Cache, catalogue: &Catalogue) -> Vec<Listed> {
     cache.names(Kind::Images).into_iter().filter_map(listed).collect()
 }
 
+/// Those in the cache itself that this version of the tool would not use; nothing that it has not named so.
+#[must_use]
+pub fn old(cache: &Cache, catalogue: &Catalogue) -> Vec<Listed> {
+    let directory = cache.directory(Kind::Images);
+    let is_ours = |image: &Listed| {
+        let stem = image.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let (name, hash) = stem.rsplit_once('-').unwrap_or_default();
+        let made = ["openmpi-", "base-", "userland-"].iter().any(|kind| format!("{name}-").starts_with(kind));
+        let hashed = hash.len() == 12 && hash.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let is_file = fs::symlink_metadata(&image.path).is_ok_and(|file| file.is_file());
+        made && hashed && is_file && image.path.parent() == Some(&directory)
+    };
+    list(cache, catalogue).into_iter().filter(|image| !image.current && is_ours(image)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -74,11 +74,25 @@ pub fn fewest_blocks(design: &Design) -> usize {
 }
 
 /// Blocks with which this design could show no difference at all, in words.
-#[must_use]
-pub fn in_vain(design: &Design) -> Option<String> {
+fn in_vain(design: &Design) -> Option<String> {
     let (family, blocks, fewest) = (family(design), design.blocks, fewest_blocks(design));
     let words = || format!("{blocks} blocks can show no difference among {family} comparisons: that takes {fewest}");
     ((blocks as usize) < fewest && family > 0).then(words)
+}
+
+/// What makes a design's precision stop nothing, if it is so: a campaign is refused for that, while `--blocks` may well ask for
+/// a few of them on trial.
+fn unheeded(design: &Design) -> Option<String> {
+    let (blocks, first) = (design.blocks, design.decision.first_look);
+    design.decision.never_looks(blocks).then(|| {
+        format!("{blocks} blocks end before the first look at precision, which takes first_look = {first}: --blocks {first} or more")
+    })
+}
+
+/// What should be known before a design is launched, a line each.
+#[must_use]
+pub fn doubts(design: &Design) -> Vec<String> {
+    in_vain(design).into_iter().chain(unheeded(design)).collect()
 }
 
 /// `about 2 min, 0.04 node-hours`.

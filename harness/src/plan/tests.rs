@@ -253,9 +253,15 @@ fn an_estimate_is_made_of_launches_and_a_budget_bounds_it() {
 
 #[test]
 fn blocks_that_could_show_nothing_are_told_beforehand() {
-    assert_eq!(in_vain(&design(9)).unwrap(), "9 blocks can show no difference among 14 comparisons: that takes 10");
-    assert_eq!(in_vain(&design(10)), None);
-    assert_eq!(in_vain(&Design { cases: vec![case("4.1.8")], ..design(1) }), None, "nothing is compared");
+    let check = |design: Design, expected: &[&str]| assert_eq!(doubts(&design), expected);
+    check(design(9), &["9 blocks can show no difference among 14 comparisons: that takes 10"]);
+    check(design(10), &[]);
+    // Nothing is compared.
+    check(Design { cases: vec![case("4.1.8")], ..design(1) }, &[]);
+    let looking = |first_look| Decision { precision: Some(0.02), first_look, ..Decision::default() };
+    check(Design { decision: looking(12), ..design(12) }, &[]);
+    let early = "12 blocks end before the first look at precision, which takes first_look = 13: --blocks 13 or more";
+    check(Design { decision: looking(13), ..design(12) }, &[early]);
 }
 
 fn of_program(blocks: u32) -> Design {

@@ -141,6 +141,17 @@ pub type Read<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 /// The environment of a job.
 pub(super) type Vars = BTreeMap<String, String>;
 
+impl AllocationError {
+    /// Whether a file that the user has named is at fault, and not what a scheduler says.
+    #[must_use]
+    pub fn is_of_a_file(&self) -> bool {
+        match self {
+            Self::File { .. } | Self::Line { .. } | Self::Empty { .. } => true,
+            Self::Absent { .. } | Self::Hostlist { .. } | Self::Counts { .. } | Self::Flux { .. } => false,
+        }
+    }
+}
+
 impl Allocation {
     /// The job around us; `here`, alone, where there is none.
     ///

@@ -72,6 +72,11 @@ pub(super) fn read(dir: &Path) -> Result<(Run, Committed), StoreError> {
     let closed = Closed::read(dir)?;
     let (manifest, _) = document::<Manifest>(&dir.join(MANIFEST))?;
     let (design, digest) = document::<Design>(&dir.join(DESIGN))?;
+    if let Some((key, fault)) = design.limits.fault() {
+        let (what, hint) = fault.split_once("; hint: ").unwrap_or((&fault, RESTORE));
+        let (what, hint) = (format!("limits.{key}: {what}"), hint.to_owned());
+        return Err(StoreError::Damaged { file: dir.join(DESIGN), line: line_of(dir, key), what, hint });
+    }
     if digest != manifest.design {
         let what = "the design differs from the one in manifest.json".to_owned();
         return Err(StoreError::Damaged { file: dir.join(DESIGN), line: 1, what, hint: RESTORE.to_owned() });
@@ -116,6 +121,12 @@ pub(super) fn document<T: DeserializeOwned>(path: &Path) -> Result<(T, Sha256), 
     }
     let document = serde_json::from_slice(&text).map_err(damaged)?;
     Ok((document, Sha256::of(&text)))
+}
+
+/// The line of the design that holds `key`; the first where it cannot be told.
+fn line_of(dir: &Path, key: &str) -> usize {
+    let text = fs::read_to_string(dir.join(DESIGN)).unwrap_or_default();
+    text.lines().position(|line| line.contains(&format!("\"{key}\""))).map_or(1, |at| at + 1)
 }
 
 /// The records of whole lines. Line N is attempt N.

@@ -228,7 +228,7 @@ fn no_program_is_stopped_beside_a_fabric() {
     let refused = check("pairs = \"duet\"", "does not serve its queues of hfi1_0");
     assert_eq!((refused, bench.dir.path().join("results").exists()), (Some(3), false));
     // One after the other they go everywhere.
-    assert_eq!(check("", "4 x completed"), Some(0));
+    assert_eq!(check("", "4 x `completed`"), Some(0));
     bench.assert_clean();
 }
 

@@ -75,6 +75,33 @@ fn damage_is_named_with_its_place_and_what_to_do() {
     check("manifest.json", &|text| text[..text.len() / 2].to_owned(), &["manifest.json, line", "EOF"]);
 }
 
+/// Times that no launch can wait for, in a design whose digest somebody has put right too.
+#[test]
+fn a_deadline_that_is_none_is_named_with_its_key() {
+    let check = |key: &str, seconds: &str, expected: &str| {
+        let root = tempfile::tempdir().unwrap();
+        let dir = stopped(root.path(), 1);
+        let before = store::load(&dir).unwrap().manifest.design;
+        let told = |text: &str| text.lines().zip(1..).find(|(line, _)| line.contains(key)).unwrap().1;
+        edit(&dir.join("design.json"), |text| {
+            with_line(&text, told(&text), |line| {
+                let (name, rest) = line.split_once(": ").unwrap();
+                let end = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+                format!("{name}: {seconds}{end}")
+            })
+        });
+        let text = fs::read_to_string(dir.join("design.json")).unwrap();
+        let digest = Sha256::of(text.as_bytes());
+        edit(&dir.join("manifest.json"), |text| text.replace(&before.to_string(), &digest.to_string()));
+        let error = Store::resume(&dir).unwrap_err().to_string();
+        let place = format!("design.json, line {}: limits.{key}: {expected}", told(&text));
+        assert!(error.contains(&place) && error.contains("; hint: seconds, such as 30.0"), "{error}");
+    };
+    check("hello_s", "-1", "-1.0 is no deadline");
+    check("silence_s", "0.0", "0.0 is no deadline");
+    check("total_s", "1e300", "1e300 is no deadline");
+}
+
 #[test]
 fn what_is_said_to_help_against_damage_helps() {
     let root = tempfile::tempdir().unwrap();
