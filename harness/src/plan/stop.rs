@@ -84,7 +84,7 @@ pub fn look(design: &Design, records: &[Record], medians: &Medians, made: u32) -
 /// Whether a planned launch is not made because all that it serves was narrow enough at the last look before its block.
 ///
 /// What rests has no launches after that look, so that the next look finds the same: once at rest, always at rest. No case
-/// rests before it has as many blocks as it takes to show a difference, and none that nothing is told of by comparing.
+/// rests before it has as many blocks as it takes to show a difference, and none rests that is compared with nothing.
 pub(super) fn rests(design: &Design, launch: &Launch<'_>, records: &[Record], medians: &Medians) -> bool {
     let decision = &design.decision;
     let looked = decision.last_look(launch.block).filter(|look| *look as usize >= fewest_blocks(design));
