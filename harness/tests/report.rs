@@ -490,4 +490,8 @@ fn launches_of_another_kind_are_told_of_with_the_canary_that_goes_with_them() {
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].starts_with("hybrid-sharens: 3 of 20 pairs are of another kind, "), "{notes:?}");
     assert!(notes[0].contains("In these the canary took 900 ns, else "), "{notes:?}");
+    // Where half are of one kind and half of another, the centre lies between them.
+    slow(&mut run, &[1, 2, 3, 5, 6, 8, 9], 900.0);
+    let notes = run.report().notes;
+    assert!(notes.iter().any(|note| note.contains("describes few of its pairs: ")), "{notes:?}");
 }

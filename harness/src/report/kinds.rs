@@ -65,6 +65,11 @@ fn words(case: &str, kind: &Kind<'_>) -> String {
         _ => String::new(),
     };
     let count = ratios.len();
+    if 2 * count > *of {
+        return format!(
+            "{case}: {shown} at {cell} describes few of its pairs: {count} of {of} lie far from it, {least} to {most} times."
+        );
+    }
     format!(
         "{case}: {count} of {of} pairs are of another kind, {least} to {most} times at {cell}, where {shown} is shown.{place}"
     )
