@@ -295,7 +295,9 @@ fn published_runs_are_as_complete_as_when_they_were_closed() {
         let Decision { precision, budget_min, .. } = serde_json::from_str::<Design>(&text).unwrap().decision;
         precision.is_some() || budget_min.is_some()
     };
-    let runs: Vec<_> = below(&root).iter().flat_map(|site| below(site)).filter(could_end_early).collect();
+    // What quickstart measures on this machine is not published.
+    let sites = below(&root).into_iter().filter(|site| !site.ends_with("local"));
+    let runs: Vec<_> = sites.flat_map(|site| below(&site)).filter(could_end_early).collect();
     assert!(runs.len() >= 6, "{runs:?}");
     for dir in runs {
         let run = store::load(&dir).unwrap();
