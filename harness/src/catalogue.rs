@@ -207,6 +207,14 @@ impl Catalogue {
         })
     }
 
+    /// Refuses versions of Open MPI that are not known.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn know<'v>(&self, versions: impl IntoIterator<Item = &'v MpiVersion>) -> Result<(), Unknown> {
+        versions.into_iter().try_for_each(|version| self.openmpi(version).map(drop))
+    }
+
     /// The wheel of a build tool for this machine.
     ///
     /// # Errors

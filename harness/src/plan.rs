@@ -5,7 +5,7 @@ mod estimate;
 mod stop;
 
 pub use estimate::{Estimate, doubts, estimate, fewest_blocks};
-use stop::rests;
+pub(crate) use stop::rests;
 pub use stop::{Ended, Look, after, look};
 
 use bench_app::{Cell, Workload, workload::Order};
@@ -240,7 +240,7 @@ fn progress(design: &Design, records: &[Record], medians: &Medians) -> Progress 
 }
 
 /// The last block of which there is an analysed launch; 0 where there is none.
-fn begun(records: &[Record]) -> u32 {
+pub(crate) fn begun(records: &[Record]) -> u32 {
     records.iter().filter(|r| is_analysed(r.purpose)).map(|r| r.block).max().unwrap_or(0)
 }
 
@@ -255,7 +255,7 @@ fn open<'a>(design: &'a Design, number: u32, records: &[Record], medians: &Media
             [first, second] => pending_duet(first, second, records),
             launches => launches.iter().find_map(|launch| pending(launch.clone(), records)),
         };
-        step.filter(|_| !unit.iter().any(|launch| rests(design, launch, records, medians)))
+        step.filter(|_| !is_at_rest(design, &unit, records, medians))
     })
 }
 
@@ -263,8 +263,12 @@ fn open<'a>(design: &'a Design, number: u32, records: &[Record], medians: &Media
 #[must_use]
 pub fn launches<'a>(design: &'a Design, number: u32, records: &[Record], medians: &Medians) -> Vec<Vec<Launch<'a>>> {
     let mut units = units(design, number);
-    units.retain(|unit| !unit.iter().any(|launch| rests(design, launch, records, medians)));
+    units.retain(|unit| !is_at_rest(design, unit, records, medians));
     units
+}
+
+fn is_at_rest(design: &Design, unit: &[Launch<'_>], records: &[Record], medians: &Medians) -> bool {
+    unit.iter().any(|launch| rests(design, (launch.case, launch.purpose), launch.block, records, medians))
 }
 
 fn units(design: &Design, number: u32) -> Vec<Vec<Launch<'_>>> {

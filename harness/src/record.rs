@@ -283,6 +283,11 @@ pub struct Rounds {
 }
 
 impl Observed {
+    /// What the canary took before and after each visit, ns.
+    pub fn canary_readings(&self) -> impl Iterator<Item = f64> {
+        self.canary.iter().flat_map(|(_, before, after)| [*before, *after])
+    }
+
     /// Adds a visit.
     pub fn add(&mut self, visited: &Visited) {
         let Visited { kernel, bytes, visit, sync, .. } = *visited;

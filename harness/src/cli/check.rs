@@ -52,7 +52,7 @@ pub(super) fn check(edge: &Edge, args: &CheckArgs) -> anyhow::Result<ExitCode> {
         true => image::current(&cache, &catalogue, args.app),
         false => args.versions.iter().cloned().map(Some).collect(),
     };
-    args.versions.iter().try_for_each(|version| catalogue.openmpi(version).map(drop))?;
+    catalogue.know(&args.versions)?;
     if wanted.is_empty() {
         anyhow::bail!("there are no images to check; hint: `sifbench image build 4.1.8` makes one");
     }

@@ -18,7 +18,7 @@ use crate::{
 pub(super) fn mpi_install(edge: &Edge, versions: &[MpiVersion]) -> anyhow::Result<ExitCode> {
     let (cache, catalogue, tools) = (edge.cache(), edge.catalogue()?, edge.tools());
     // Before the first is installed.
-    versions.iter().try_for_each(|version| catalogue.openmpi(version).map(drop))?;
+    catalogue.know(versions)?;
     for version in versions {
         let made = mpi::install(&cache, &catalogue, &tools, version)
             .with_context(|| format!("cannot install Open MPI {version}"))?;
@@ -50,7 +50,7 @@ pub(super) fn image_build(edge: &Edge, args: &BuildArgs) -> anyhow::Result<ExitC
     let bootstrap = args.source.clone().unwrap_or_else(|| machine_bootstrap(edge));
     let builder =
         Builder { cache: &cache, catalogue: &catalogue, tools: &tools, runtime: &runtime, bootstrap, app: args.app };
-    args.versions.iter().try_for_each(|version| catalogue.openmpi(version).map(drop))?;
+    catalogue.know(&args.versions)?;
     let spinner = Progress::steps(edge);
     let say = |text: &str| spinner.step(text);
     let mut built = Vec::new();

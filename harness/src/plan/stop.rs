@@ -75,32 +75,35 @@ pub fn look(design: &Design, records: &[Record], medians: &Medians, made: u32) -
     };
     let size = |half: Option<f64>| half.unwrap_or(f64::INFINITY);
     let widest = comparisons(design).flat_map(of).max_by(|a, b| size(a.2).total_cmp(&size(b.2)));
-    let still: Vec<Launch<'_>> = launches(design, made + 1, records, medians).into_iter().flatten().collect();
-    let launched = |(case, purpose, _): &Comparison<'_>| still.iter().any(|l| l.case == *case && l.purpose == *purpose);
-    let at_rest = comparisons(design).filter(|of| !launched(of)).map(|of| name(&of)).collect();
+    let at_rest = comparisons(design).filter(|of| rests(design, (of.0, of.1), made + 1, records, medians));
+    let at_rest = at_rest.map(|of| name(&of)).collect();
     Some(Look { block: made, widest, at_rest })
 }
 
-/// Whether a planned launch is not made because all that it serves was narrow enough at the last look before its block.
+/// Whether the launches of a case for this purpose are not made in `block`, because all that they serve was narrow enough at
+/// the last look before it.
 ///
 /// What rests has no launches after that look, so that the next look finds the same: once at rest, always at rest. No case
 /// rests before it has as many blocks as it takes to show a difference, and none rests that is compared with nothing.
-pub(super) fn rests(design: &Design, launch: &Launch<'_>, records: &[Record], medians: &Medians) -> bool {
+pub(crate) fn rests(
+    design: &Design,
+    (case, purpose): (&Case, Purpose),
+    block: u32,
+    records: &[Record],
+    medians: &Medians,
+) -> bool {
     let decision = &design.decision;
-    let looked = decision.last_look(launch.block).filter(|look| *look as usize >= fewest_blocks(design));
+    let looked = decision.last_look(block).filter(|look| *look as usize >= fewest_blocks(design));
     // The baseline is launched while anything else is.
-    let may = decision.rest && launch.block <= design.blocks && !is_baseline(design, launch);
+    let is_baseline = purpose == Purpose::Measure && design.cases.first() == Some(case);
+    let may = decision.rest && block <= design.blocks && !is_baseline;
     let (true, Some(target), Some(look)) = (may, decision.precision, looked) else { return false };
-    let (id, by_then) = (launch.case.id(), &records[..records.partition_point(|record| record.block <= look)]);
-    let served = |(case, purpose, reference): &Comparison<'_>| {
-        (*purpose == launch.purpose && case.id() == id) || (launch.purpose == Purpose::Measure && reference.id() == id)
+    let (id, by_then) = (case.id(), &records[..records.partition_point(|record| record.block <= look)]);
+    let served = |(other, of, reference): &Comparison<'_>| {
+        (*of == purpose && other.id() == id) || (purpose == Purpose::Measure && reference.id() == id)
     };
     let mut served = comparisons(design).filter(served).peekable();
     served.peek().is_some() && served.all(|of| all_within(target, &half_widths(design, of, by_then, medians)))
-}
-
-fn is_baseline(design: &Design, launch: &Launch<'_>) -> bool {
-    launch.purpose == Purpose::Measure && design.cases.first() == Some(launch.case)
 }
 
 /// A case, which of its launches, and the case with whose launches they are compared.

@@ -11,7 +11,7 @@ use crate::{
     diagnose::{self, Known},
     id::{AttemptId, CaseId},
     medians::Medians,
-    plan,
+    plan::{self, is_analysed},
     record::{Design, Manifest, Observed, Outcome, Purpose, Record, Sample},
     stats,
 };
@@ -84,14 +84,10 @@ impl<'a> Run<'a> {
     fn blocks(&self) -> Blocks {
         Blocks {
             planned: self.design.blocks,
-            begun: self.begun(),
+            begun: plan::begun(self.records),
             complete: plan::next(self.design, self.records, &self.medians).is_none(),
             ended: plan::ended(self.design, self.records, &self.medians),
         }
-    }
-
-    fn begun(&self) -> u32 {
-        self.records.iter().filter(|r| is_analysed(r.purpose)).map(|r| r.block).max().unwrap_or(0)
     }
 
     fn bounds(&self) -> Bounds {
@@ -106,8 +102,7 @@ impl<'a> Run<'a> {
         };
         let between_nodes =
             observed.iter().any(|observed| observed.late.as_ref().is_some_and(|l| l.canary_over.is_some()));
-        let visits = observed.iter().flat_map(|observed| &observed.canary);
-        let readings = stats::sorted(&visits.flat_map(|(_, before, after)| [*before, *after]).collect::<Vec<_>>());
+        let readings = stats::sorted(&observed.iter().flat_map(|o| o.canary_readings()).collect::<Vec<_>>());
         let canary = || {
             let [p10, median, p90] = [0.1, 0.5, 0.9].map(|q| stats::quantile_of_sorted(&readings, q));
             Some(Canary { between_nodes, p10: p10?, median: median?, p90: p90?, k: readings.len() })
@@ -120,12 +115,6 @@ impl<'a> Run<'a> {
         let roles = [(baseline, Role::Baseline), (baseline, Role::Twin)];
         let roles = roles.into_iter().chain(others.iter().map(|case| (case, Role::Compared)));
         roles.map(|(case, role)| self.case(case, role)).collect()
-    }
-
-    fn is_at_rest(&self, case: &Case, purpose: Purpose) -> bool {
-        let (design, begun) = (self.design, self.begun());
-        let still = || plan::launches(design, begun, self.records, &self.medians).into_iter().flatten();
-        design.decision.rest && begun > 0 && still().all(|launch| launch.case != case || launch.purpose != purpose)
     }
 
     fn case(&self, case: &'a Case, role: Role) -> CaseReport {
@@ -152,7 +141,17 @@ impl<'a> Run<'a> {
             buffers: case.workload.buffers,
             answer: String::new(),
             cells,
-            launches: Launches { made: made.len(), completed: launches.len(), at_rest: self.is_at_rest(case, purpose) },
+            launches: Launches {
+                made: made.len(),
+                completed: launches.len(),
+                at_rest: plan::rests(
+                    self.design,
+                    (case, purpose),
+                    plan::begun(self.records),
+                    self.records,
+                    &self.medians,
+                ),
+            },
             costs: self.costs(role, &launches),
             seen: seen(&self.witnesses(case, &launches)),
             command: first.map(|r| r.command.to_string()),
@@ -247,8 +246,7 @@ impl<'a> Run<'a> {
     fn medians(&self, cell: Cell, launches: &[&Record]) -> Vec<LaunchFigure> {
         let figure = |record: &&Record| {
             let Record { attempt, block, partner, .. } = **record;
-            let canary: Vec<f64> =
-                record.observed.canary.iter().flat_map(|(_, before, after)| [*before, *after]).collect();
+            let canary: Vec<f64> = record.observed.canary_readings().collect();
             let (median, canary) = (self.medians.get(attempt, cell)?, stats::median(&canary));
             Some(LaunchFigure { attempt, block, partner, median, canary })
         };
@@ -390,10 +388,6 @@ const fn purpose_of(role: Role) -> Purpose {
         Role::Baseline | Role::Compared => Purpose::Measure,
         Role::Twin => Purpose::MeasureTwin,
     }
-}
-
-const fn is_analysed(purpose: Purpose) -> bool {
-    matches!(purpose, Purpose::Measure | Purpose::MeasureTwin)
 }
 
 fn is_interrupted(record: &Record) -> bool {
